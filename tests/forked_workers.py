@@ -224,6 +224,18 @@ def start_script(code: str, *arguments: str, cwd: Path) -> "subprocess.Popen[byt
     return _start(nursery.ask, command, cwd=cwd, env=environment, start_new_session=True, pass_fds=(), **options)
 
 
+def printed_by_main(file: str) -> Any:
+    """Return what the function `main` of a file of tests prints in a process of its own: JSON in the last line."""
+    tests = Path(__file__).parent
+    code = "import runpy, sys; sys.path.append(sys.argv[2]); runpy.run_path(sys.argv[1])['main']()"
+    started = start_script(code, file, str(tests), cwd=tests)
+    assert started.stdout
+    with started.stdout:
+        printed = started.stdout.read().decode()
+    assert started.wait() == 0, printed
+    return json.loads(printed.splitlines()[-1])
+
+
 def fork_here() -> None:
     """Start workers as forks of this process, which is a fork of the nursery itself: a daemon or a script."""
     from bmvis.worker import server_process

@@ -1,10 +1,9 @@
 """What PyTorch does without importing its compiler, in a process of its own."""
 
 import json
-from pathlib import Path
 
 import pytest
-from forked_workers import start_script
+from forked_workers import printed_by_main
 
 
 def main():
@@ -44,13 +43,7 @@ def main():
 
 @pytest.fixture(scope="module")
 def found():
-    tests = Path(__file__).parents[2]
-    code = "import runpy, sys; sys.path.append(sys.argv[2]); runpy.run_path(sys.argv[1])['main']()"
-    started = start_script(code, __file__, str(tests), cwd=tests)
-    with started.stdout:
-        printed = started.stdout.read()
-    assert started.wait() == 0, printed.decode()
-    return json.loads(printed.splitlines()[-1])
+    return printed_by_main(__file__)
 
 
 def test_calls_on_meta_modes_and_optimizers_import_no_compiler(found):

@@ -7,11 +7,10 @@ import importlib
 import json
 import sys
 import warnings
-from pathlib import Path
 from types import ModuleType
 
 import pytest
-from forked_workers import start_script
+from forked_workers import printed_by_main
 
 CHANGES = {
     "environment": lambda patch: patch.setenv("HF_HUB_OFFLINE", "other"),
@@ -62,13 +61,7 @@ def main():
 
 @pytest.fixture(scope="module")
 def found():
-    tests = Path(__file__).parents[2]
-    code = "import runpy, sys; sys.path.append(sys.argv[2]); runpy.run_path(sys.argv[1], run_name='__main__')"
-    started = start_script(code, __file__, str(tests), cwd=tests)
-    with started.stdout:
-        printed = started.stdout.read()
-    assert started.wait() == 0, printed.decode()
-    return json.loads(printed)
+    return printed_by_main(__file__)
 
 
 def test_factory_that_is_watched_can_import_preloaded_libraries(found):
@@ -140,7 +133,3 @@ def test_first_model_starts_again_until_two_submodules_in_a_row_are_small(tmp_pa
     with Source(tmp_path, path=["."]) as source:
         assert source.resolve("zoo:net(2)").model.root.parameters[0].shape == (1, 2)
     assert (tmp_path / "starts").read_text() == "x" * (1 + 1 + 4)
-
-
-if __name__ == "__main__":
-    main()
