@@ -1,7 +1,7 @@
 """Parse the arguments of a factory reference: a closed grammar, of which nothing is evaluated. Internal.
 
 An argument is a Python literal, arithmetic of numbers, `float("inf")`, `dict(a=1)`, or a dotted name such as
-`torch.bfloat16`. The worker resolves dotted names (`bmvis.child.arguments`), because they need imports.
+`torch.bfloat16`. The worker resolves dotted names (`bmvis.child.building.arguments`), because they need imports.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bmvis.extraction import forward
+from bmvis.extraction.call import forward
 from bmvis.extraction.modules import capture_live
 from bmvis.view.figure.levels import Figures
 

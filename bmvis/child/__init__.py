@@ -17,8 +17,8 @@ On Linux, the started process has these descendants:
   (on meta, then on the CPU). After half a second of CPU time it is not restarted for preloading.
 - Submodules that libraries import lazily (`transformers.models.bert`) are preloaded in the template of their package:
   first those that its first model imports, until two in a row import few modules, then large ones that two models
-  import. If such an import changes what other models see, such as a class of another module (`import_effects.py`), the
-  template ends, and the next one does not import it.
+  import. If such an import changes what other models see, such as a class of another module
+  (`processes/import_effects.py`), the template ends, and the next one does not import it.
 - Preloading must not be observable, but for the names of more submodules in `sys.modules`. The model process imports a
   library itself if the project has changed anything that the library can observe: the environment, the working
   directory, the default dtype, names in modules of libraries, stubs in `sys.modules`. If the project has a module with

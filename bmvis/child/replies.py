@@ -16,11 +16,12 @@ from pathlib import Path
 import msgspec
 
 from bmvis import humanize
-from bmvis.child import builder, failure_causes, loader, memory_limit
-from bmvis.child.import_tracker import ImportTracker
-from bmvis.child.reentry import once
+from bmvis.child import memory_limit
+from bmvis.child.building import builder, failure_causes, loader
+from bmvis.child.tracking.import_tracker import ImportTracker
+from bmvis.child.tracking.reentry import once
 from bmvis.errors import BmvisError, FactoryError
-from bmvis.extraction import project_code
+from bmvis.extraction.settings import project_code
 from bmvis.model.tree import Model
 from bmvis.reference import Reference, parse_reference
 from bmvis.reference_patterns import parse_pattern

@@ -35,11 +35,11 @@ def main() -> None:
     mode, directory, descriptor, given = sys.argv[1:]
     path = joined_path(sys.path, json.loads(given))
     if mode == "forking":
-        from bmvis.child.supervisor import supervise
+        from bmvis.child.processes.supervisor import supervise
 
         supervise(int(descriptor), Path(directory), path)
     else:
-        from bmvis.child.single_process import build_one
+        from bmvis.child.processes.single_process import build_one
 
         build_one(int(descriptor), Path(directory), path, is_ahead=mode == "ahead")
 

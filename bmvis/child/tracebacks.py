@@ -89,7 +89,7 @@ def is_foreign(path: str) -> bool:
     """Return whether an absolute path is in a folder of installed packages, the standard library, or bmvis.
 
     A package of the project that is installed there is one of them: the record of its distribution has its state. For
-    settings, it is code of the project (`bmvis.extraction.project_code.is_project_module`).
+    settings, it is code of the project (`bmvis.extraction.settings.project_code.is_project_module`).
     """
     return os.path.join(path, "").startswith(_foreign())
 

@@ -13,7 +13,7 @@ from bmvis.extraction.adapters import Deltas
 from bmvis.extraction.class_names import ClassNames
 from bmvis.extraction.extra_repr import ExtraReprReader
 from bmvis.extraction.packed_parameters import has_codebooks, may_be_packed
-from bmvis.extraction.settings import SettingsReader
+from bmvis.extraction.settings.module_settings import SettingsReader
 from bmvis.extraction.state_code import StateCodeReader
 from bmvis.extraction.tensors import Stored, may_pack, packed, stored
 from bmvis.extraction.tied_weights import TiedWeights

@@ -16,10 +16,10 @@ from bmvis.extraction.adapters import find_deltas
 from bmvis.extraction.adapters.base import NamedModules
 from bmvis.extraction.attribute_kinds import AttributeKinds
 from bmvis.extraction.class_names import ClassNames
-from bmvis.extraction.configurations import find_configurations
 from bmvis.extraction.keras_layers import KerasLayers
 from bmvis.extraction.lightning import missing_layers
 from bmvis.extraction.module_reader import ModuleReader
+from bmvis.extraction.settings.configurations import find_configurations
 from bmvis.extraction.shortened import digest
 from bmvis.extraction.tied_weights import TiedWeights
 from bmvis.extraction.unregistered import Unregistered, find_unregistered

@@ -17,7 +17,7 @@ class Output(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Call(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """The record of a module in one forward pass of the model; see `bmvis.extraction.forward`."""
+    """The record of a module in one forward pass of the model; see `bmvis.extraction.call.forward`."""
 
     calls: int = 0
     """Number of calls. 0 if neither the module nor any module below it was called."""

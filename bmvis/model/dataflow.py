@@ -56,7 +56,7 @@ class FlowResult(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, arra
 
 
 class Dataflow(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
-    """The record of one call of a model; see `bmvis.extraction.dataflow`."""
+    """The record of one call of a model; see `bmvis.extraction.dataflow.dataflow_recorder`."""
 
     values: tuple[FlowValue, ...]
     calls: tuple[ModuleCall, ...]

@@ -9,7 +9,7 @@ An entry is `package.module:callable`:
 - `*` alone allows everything.
 
 This module checks the text of a reference. The object that the text refers to is known only after the import of the
-module: `bmvis.child.allowed_objects` checks it between the import and the call.
+module: `bmvis.child.building.allowed_objects` checks it between the import and the call.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a pattern matches: names of pyproject.toml, references with a snapshot; and what it skips. Internal.
 
-Only the worker finds the factories of a module (`bmvis.child.listing`).
+Only the worker finds the factories of a module (`bmvis.child.building.listing`).
 """
 
 from __future__ import annotations

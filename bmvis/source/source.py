@@ -156,7 +156,8 @@ class Source:
         """Return the references that a gallery pattern matches.
 
         `*` and `bert-*` match names of `[tool.bmvis.models]`. `zoo:bert_*` matches the factories of a module
-        (`bmvis.child.listing` has the rule) that are allowed. In mode `snapshot` it matches references with a name.
+        (`bmvis.child.building.listing` has the rule) that are allowed. In mode `snapshot` it matches references with a
+        name.
 
         Raises:
             BmvisError: the text is not a pattern, its module is not allowed or cannot be imported, or nothing matches.

@@ -27,7 +27,7 @@ class Request(msgspec.Struct, frozen=True):
     timeout: float = 0.0
     """Timeout in seconds; 0 is none."""
     listing: bool = False
-    """Whether to list the references that the pattern `reference` matches (`bmvis.child.listing`), not to build."""
+    """Whether to list what the pattern `reference` matches (`bmvis.child.building.listing`), not to build."""
     memory: int = 0
     """Limit in bytes for the model, in addition to the memory of the process before; 0 if the setting is not set."""
     inputs: str = ""

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from bmvis.extraction import forward
+from bmvis.extraction.call import forward
 from bmvis.extraction.modules import capture_live
 from bmvis.options.definitions import Options
 from bmvis.render.html.figure_image import to_image

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from bmvis.extraction.forward import trace_call
+from bmvis.extraction.call.forward import trace_call
 from bmvis.extraction.modules import capture, capture_live
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Model

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from bmvis.child.model_call import call_model
+from bmvis.child.building.model_call import call_model
 from bmvis.comparison.drift import find_drift
 from bmvis.errors import SnapshotError
 from bmvis.extraction.modules import capture, capture_live

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from workers import build as build_in
 
-from bmvis.child.user_process import OWN_MODULES
+from bmvis.child.processes.user_process import OWN_MODULES
 from bmvis.errors import BmvisError
 from bmvis.model.tree import Model
 from bmvis.source.dependencies import CurrentValues
@@ -204,8 +204,9 @@ def test_modules_that_bmvis_alone_imports_are_known():
     """A module of the project may have the name of any of them."""
     needed = top_level_modules("import torch\nwith torch.device('meta'): torch.nn.Linear(1, 1)")
     loaded = top_level_modules(
-        "import bmvis.child.supervisor, bmvis.child.fork_template, bmvis.child.single_process, bmvis.child.replies\n"
-        "from bmvis.child.user_process import import_own_modules\nimport_own_modules()"
+        "import bmvis.child.replies\n"
+        "from bmvis.child.processes import fork_template, single_process, supervisor\n"
+        "from bmvis.child.processes.user_process import import_own_modules\nimport_own_modules()"
     )
     assert loaded - needed - set(OWN_MODULES) == {"bmvis"}
 
@@ -407,7 +408,7 @@ def found_effects(effects):
         "import importlib, os, sys\n"
         "sys.path.append(sys.argv[1])\n"
         "import torch, effects\n"
-        "from bmvis.child.import_effects import ProcessState\n"
+        "from bmvis.child.processes.import_effects import ProcessState\n"
         f"for number in range({len(EFFECTS) + len(HARMLESS)}):\n"
         "    if (pid := os.fork()):\n        os.waitpid(pid, 0)\n        continue\n"
         "    state = ProcessState()\n"

@@ -1,0 +1,197 @@
+"""List the models of a Python module that a gallery pattern matches. Runs in the child, which imports the module.
+
+A gallery can name `zoo:bert_*`. Such a pattern matches, in the order of the module, each public name that gives a model
+without arguments, or with those of the pattern: `zoo:bert_*(pretrained=False)`. Public names are those that a wildcard
+of the allow list matches (`bmvis.child.building.allowed_objects`). They are:
+
+- a function, `functools.partial`, cached function, bound method or callable object whose arguments all have defaults,
+  unless it is a coroutine function, or its return annotation excludes a module;
+- a subclass of `torch.nn.Module` whose arguments all have defaults;
+- a module object.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from types import ModuleType
+from typing import Any
+
+import msgspec
+from torch import nn
+
+from bmvis.child.building import allowed_objects
+from bmvis.child.building.defaults import with_defaults
+from bmvis.errors import FactoryError, a_type
+from bmvis.reference import Reference
+from bmvis.source.default_arguments import Defaults
+from bmvis.untrusted import user_text
+
+MAX_MODELS = 10_000
+"""Maximum number of keys or items of which references are made."""
+
+_CACHED = type(functools.lru_cache(lambda: None))
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What a pattern matches."""
+
+    references: tuple[str, ...]
+    passed_over: tuple[str, ...] = ()
+    """The names that give no model, each with the reason: `load (returns int)`."""
+
+
+def matching_factories(module: ModuleType, pattern: Reference, defaults: Defaults = ()) -> Found:
+    """Return a reference for each name in `module` that gives a model, and the names that were passed over."""
+    found, passed_over = [], []
+    call = f"({pattern.given})" if pattern.called else ""
+    for name, value in allowed_objects.offered(module):
+        if not fnmatchcase(name, pattern.attribute):
+            continue
+        reason = _reason(value, pattern, name, defaults)
+        if reason is None:
+            found.append(f"{pattern.module}:{name}{call}")
+        elif reason:
+            passed_over.append(f"{name} ({reason})")
+    return Found(tuple(found), (*passed_over, *_foreign(module, pattern)))
+
+
+def model_names(module: ModuleType) -> list[str]:
+    """Return the public names in `module` that give a model without arguments."""
+    pattern = Reference("", module.__name__, "*")
+    return [name for name, value in allowed_objects.offered(module) if _reason(value, pattern) is None]
+
+
+def each_reference(module: ModuleType, pattern: Reference, defaults: Defaults = ()) -> Iterator[str]:
+    """Yield a reference for each key of a dictionary, or for each item of a list as the argument of a function.
+
+    Raises:
+        FactoryError: the module has no such dictionary or list.
+    """
+    if pattern.each:
+        yield from calls(pattern, _holder(module, pattern.each))
+        return
+    call = f"({pattern.given})" if pattern.called else ""
+    for key, value in _pairs(_holder(module, pattern.attribute), f"{pattern.module}:{pattern.attribute}"):
+        if type(key) in (str, int) and _reason(value, pattern, pattern.attribute, defaults) is None:
+            yield f"{pattern.module}:{pattern.attribute}[{key!r}]{call}"
+
+
+def calls(pattern: Reference, holder: Any) -> Iterator[str]:
+    """Yield a reference with a call for each item of a list, or for each key of a dictionary.
+
+    Raises:
+        FactoryError: `holder` is neither.
+    """
+    rest = f", {pattern.given}" if pattern.given else ""
+    if isinstance(holder, Mapping | set | frozenset):
+        items = list(itertools.islice(holder, MAX_MODELS))
+    else:
+        items = [item for _, item in _pairs(holder, f"{pattern.module}:{pattern.each}")]
+    for item in items:
+        if type(item) in (str, int, float, bool):
+            yield f"{pattern.module}:{pattern.attribute}({item!r}{rest})"
+
+
+def _holder(module: ModuleType, name: str) -> Any:
+    found: Any = module
+    for step in name.split("."):
+        found = getattr(found, step, None)
+    return found
+
+
+def _pairs(holder: Any, name: str) -> list[tuple[Any, Any]]:
+    """Return the items of a dictionary, or of a list with their indexes."""
+    if isinstance(holder, Mapping | list | tuple):
+        return list(itertools.islice(holder.items() if isinstance(holder, Mapping) else enumerate(holder), MAX_MODELS))
+    hint = "name a dictionary of factories in ZOO[*], or a list or dictionary of arguments in build(*names)"
+    if inspect.isroutine(holder):
+        hint = f"to use the list that it returns, call it: build(*{name.rpartition(':')[2]}())"
+    raise FactoryError(f"{name} is {'missing' if holder is None else a_type(holder)}", hint=hint)
+
+
+def _foreign(module: ModuleType, pattern: Reference) -> Iterator[str]:
+    """Yield the names of models that the module imports from other packages, and does not list in `__all__`."""
+    for name, value in list(vars(module).items()):
+        is_public = not name.startswith("_") and not isinstance(value, ModuleType)
+        if not is_public or not fnmatchcase(name, pattern.attribute) or allowed_objects.offers(module, name, value):
+            continue
+        if _reason(value, pattern) is None:
+            yield f"{name} (not in __all__)" if hasattr(module, "__all__") else f"{name} (imported, not in __all__)"
+
+
+def _reason(value: Any, pattern: Reference, name: str = "", defaults: Defaults = ()) -> str | None:
+    """Return why an object gives no model if it is called with the arguments of a pattern and the defaults of its name.
+
+    None if it gives a model, '' if it is of a kind that never does, such as a number.
+    """
+    try:
+        found = msgspec.structs.replace(pattern, attribute=name)
+        with_given = with_defaults(value, found, defaults)
+        return _reason_of(value, msgspec.structs.replace(with_given, called=pattern.called))
+    except Exception:  # its class, signature and wrappers are user code; the module can have other models
+        return ""
+
+
+def _reason_of(value: Any, pattern: Reference) -> str | None:
+    if isinstance(value, nn.Module):
+        return "a module object takes no arguments" if pattern.called else None
+    function = _function(value)
+    if function is None:
+        return ""
+    if inspect.isclass(value) and inspect.isabstract(value):
+        return "abstract"
+    if _is_asynchronous(function):
+        return "a coroutine function"
+    try:
+        inspect.signature(value).bind(*pattern.arguments, **pattern.keywords)
+    except TypeError as error:
+        return user_text.exception_text(error)
+    return None if inspect.isclass(value) else _other_result(function)
+
+
+def _function(value: Any) -> Any:
+    """Return the function that runs if `value` is called; None if `value` is not callable, or is not Python code."""
+    for _ in range(20):  # a partial of a cached function
+        if isinstance(value, functools.partial):
+            value = value.func
+        elif isinstance(value, types.FunctionType):
+            return inspect.unwrap(value)
+        elif isinstance(value, types.MethodType):
+            value = value.__func__
+        elif isinstance(value, _CACHED):
+            value = value.__wrapped__
+        elif inspect.isclass(value):
+            return value if issubclass(value, nn.Module) else None
+        else:
+            value = inspect.getattr_static(type(value), "__call__", None)
+    return None
+
+
+def _is_asynchronous(function: Any) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+
+
+def _other_result(function: Any) -> str | None:
+    """Return the annotated result of a function if that is not a module; None if it can be one."""
+    if _may_return_module(function):
+        return None
+    hint = inspect.signature(function).return_annotation
+    return f"returns {user_text.class_name(hint) if inspect.isclass(hint) else hint}"
+
+
+def _may_return_module(function: Any) -> bool:
+    """Return whether the annotation of a function permits it to return a module."""
+    try:
+        hint = typing.get_type_hints(function).get("return")
+    except Exception:  # an annotation can raise anything when evaluated; it is then ignored
+        return True
+    hint = typing.get_origin(hint) or hint
+    if hint is type(None):
+        return False
+    return not inspect.isclass(hint) or hint is object or issubclass(hint, nn.Module) or issubclass(nn.Module, hint)

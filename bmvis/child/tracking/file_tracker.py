@@ -1,0 +1,275 @@
+"""Notice which project files and folders user code opens, lists, checks, or writes.
+
+Runs in the child process. Python's audit events report opened files and listed folders
+(https://docs.python.org/3/library/audit_events.html). No event reports `os.stat`, which `exists`, `is_file` and
+`realpath` use, so `os.stat` and related functions are wrapped.
+
+Files that native code opens are seen if `native_files.py` wraps the reader, if they are mapped into memory, or if
+`os.stat` checks them first. Of other processes, the files that their commands name are recorded (`command_files.py`),
+and what a fork of this process accesses.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from urllib.parse import unquote
+
+from bmvis.child import INITIAL_ENVIRONMENT
+from bmvis.child.tracking import bytecode, command_files, listed_files, source_opens
+from bmvis.child.tracking.chance_reads import ChanceReads
+from bmvis.child.tracking.environment_reads import VariableReads
+from bmvis.child.tracking.file_record import AccessKey, FileRecord
+from bmvis.child.tracking.project_paths import below, open_folder, source_path
+from bmvis.child.tracking.reentry import once
+from bmvis.source.environment import variable_digest
+from bmvis.worker.protocol import DependencyKind
+
+_getframe = sys._getframe
+_METADATA = importlib.metadata.__file__
+"""The module that looks for installed distributions in each folder of `sys.path`; other names do not matter to it."""
+_ACCESSOR: Any = getattr(pathlib, "_NormalAccessor", FileNotFoundError)
+"""The class of Python 3.10 that has references to functions of `os`; a class without them in later versions."""
+_LEAVING = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "os.fork")
+"""Audit events of the network and of other processes, besides those of commands."""
+_WRITING = os.O_WRONLY | os.O_RDWR
+_GIT: DependencyKind = "git"
+
+
+class FileTracker:
+    """Reports what user code accesses to a record."""
+
+    def __init__(self) -> None:
+        self.record = FileRecord()
+        self.chance = ChanceReads(self.record.is_project)
+        self._variables = VariableReads(self.record.is_project, self._note_variable)
+        self._is_installed = False
+        self._handlers = self._event_handlers()
+
+    def install(self) -> None:
+        """Start to record, until the process and its forks end. A second call does nothing."""
+        if self._is_installed:
+            return
+        self._is_installed = True
+        sys.addaudithook(self._on_event)
+        for name in ("stat", "lstat", "access", "readlink", "open"):
+            self._wrap(name)
+        self._wrap_fstat()
+        listed_files.watch_entries(self._note_listed)
+        self._variables.install()
+        self.chance.install()
+
+    def begin(self, module: str, folders: Iterable[str]) -> None:
+        """Start with a model in this process: the module of its reference, and the folders of the project."""
+        self.record.begin(module, folders)
+        self.chance.begin()
+        self.resume()
+
+    def resume(self) -> None:
+        """Record accesses of this thread."""
+        self.record.busy.entered = False
+
+    def pause(self) -> None:
+        """Record no accesses of this thread, in which bmvis runs and no other code."""
+        self.record.busy.entered = True
+
+    def stop(self) -> None:
+        """Record no more, so that the handlers cannot fail after user code has replaced functions that they call."""
+        self._handlers.clear()
+
+    def _event_handlers(self) -> dict[str, Callable[..., None]]:
+        """Return a method for each audit event."""
+        return {
+            "open": self._on_open,
+            "os.listdir": self._on_listing,
+            "os.scandir": self._on_listing,
+            "import": self._on_import,
+            "sqlite3.connect": self._on_database,
+            "ctypes.dlopen": self._on_native,
+            "subprocess.Popen": self._on_process,
+            "os.system": self._on_shell,
+            "os.exec": self._on_process,
+            "os.posix_spawn": self._on_process,
+            "os.mkdir": self._on_folder,
+            "os.rmdir": self._on_removal,
+            "os.remove": self._on_removal,
+            "os.truncate": self._on_writing,
+            "os.rename": self._on_moving,
+            "os.symlink": self._on_moving,
+            "os.link": self._on_linking,
+            **dict.fromkeys(_LEAVING, self._on_leave),
+        }
+
+    def _on_event(self, event: str, arguments: tuple[Any, ...]) -> None:
+        handler = self._handlers.get(event)
+        if handler is not None:
+            with once(self.record.busy) as is_first:
+                if is_first:
+                    handler(_getframe(1), *arguments)
+
+    def _on_open(self, frame: FrameType, file: Any, mode: Any, flags: Any) -> None:
+        path = self.record.paths.absolute(file)
+        if not path:
+            return
+        if path.endswith(".pyc"):
+            path = source_path(path)
+        if not self.record.paths.is_in_scope(path):
+            return
+        is_written = any(sign in mode for sign in "wax+") if isinstance(mode, str) else bool(flags & _WRITING)
+        if is_written:
+            self.record.written.add(path)
+        is_source = path.endswith(".py") and source_opens.is_import(frame, bytecode.__file__)
+        self.record.note("source" if is_source else "file", path, frame)
+
+    def _on_listing(self, frame: FrameType, folder: Any = ".") -> None:
+        name = "." if folder is None else folder
+        path = open_folder(name) if isinstance(name, int) else self.record.paths.absolute(name)
+        if not path or frame.f_code.co_filename.startswith("<frozen importlib"):
+            return  # the import system lists folders; the import tracker records the modules that it looks for
+        if self.record.paths.is_in_scope(os.path.join(path, "_")):
+            self.record.note("installed" if frame.f_code.co_filename == _METADATA else "names", path, frame)
+        else:
+            self.record.paths.outside.add(("names", path))
+
+    def _on_import(self, frame: FrameType, module: Any, file: Any, *_: Any) -> None:
+        """Record a compiled extension; the event has a file only for those."""
+        if file and self.record.paths.is_in_scope(path := self.record.paths.absolute(file)):
+            self.record.note("file", path, frame)
+
+    def _on_database(self, frame: FrameType, file: Any, *_: Any) -> None:
+        path, query = self.record.paths.absolute(file), ""
+        if isinstance(file, str) and file.startswith("file:"):  # https://www.sqlite.org/uri.html
+            name, query = file.removeprefix("file:").partition("?")[::2]
+            path = self.record.paths.absolute(unquote(name))
+        if path and self.record.paths.is_in_scope(path):
+            if "mode=ro" not in query:
+                self.record.written.add(path)
+            self.record.note("file", path, frame)
+
+    def _on_native(self, frame: FrameType, file: Any) -> None:
+        if file:
+            self.record.note_content(file, frame)
+
+    def _on_leave(self, _frame: FrameType, *_: Any) -> None:
+        self.record.has_left_process = True
+
+    def _on_process(
+        self, frame: FrameType, command: Any, arguments: Any = (), folder: Any = None, environment: Any = None
+    ) -> None:
+        self.record.has_left_process = True
+        folder = folder if isinstance(folder, str | bytes | os.PathLike) else None
+        path = [*_search_path(environment), *filter(self.record.paths.is_in_scope, filter(None, sys.path))]
+        for part in ([command], arguments):
+            files = list(command_files.named_files(part, folder, path))
+            repositories = command_files.named_repositories(part, folder, files)
+            keys: list[AccessKey] = [("names" if Path(file).is_dir() else "file", file) for file in files]
+            for key in (*keys, *((_GIT, top) for top in sorted(repositories))):
+                if self.record.paths.is_in_scope(os.path.join(key[1], "_") if key[0] == _GIT else key[1]):
+                    self.record.note(*key, frame)
+                    self.record.foreign.add(key)
+            for name in command_files.named_variables(part, files):
+                if self._variables.is_own(name):
+                    self._record_variable(name, frame)
+
+    def _on_shell(self, frame: FrameType, command: Any) -> None:
+        self._on_process(frame, None, command)
+
+    def _on_folder(self, frame: FrameType, path: Any, _mode: Any, folder: Any = -1) -> None:
+        self._on_removal(frame, path, folder)
+
+    def _on_removal(self, frame: FrameType, path: Any, folder: Any = -1) -> None:
+        self._on_writing(frame, path if folder == -1 else os.path.join(open_folder(folder), os.fsdecode(path)))
+
+    def _on_writing(self, frame: FrameType, file: Any, *_: Any) -> None:
+        path = self.record.paths.absolute(file)
+        if path and self.record.paths.is_in_scope(path):
+            self.record.written.add(path)
+
+    def _on_moving(self, frame: FrameType, source: Any, target: Any, *_: Any) -> None:
+        for file in (source, target):
+            self._on_writing(frame, file)
+
+    def _on_linking(self, frame: FrameType, source: Any, target: Any, *_: Any) -> None:
+        """Note a file that gets another name. Code can read it by that name, which can be outside of the project."""
+        self._on_open(frame, source, "r", 0)
+        self._on_writing(frame, target)
+
+    def _wrap(self, name: str) -> None:
+        """Replace a function of `os` that accesses a path without an audit event."""
+        original = getattr(os, name)
+
+        @functools.wraps(original)
+        def watched(path: Any, *arguments: Any, **keywords: Any) -> Any:
+            folder = keywords.get("dir_fd")
+            if name == "open" and folder is None:
+                return original(path, *arguments, **keywords)  # there is an audit event
+            with once(self.record.busy) as is_first:
+                if is_first:
+                    full_path = path if folder is None else below(folder, path)
+                    if name == "open":
+                        self._on_open(_getframe(1), full_path, None, arguments[0] if arguments else 0)
+                        return original(path, *arguments, **keywords)  # the event has not the folder
+                    follows = name not in ("lstat", "readlink") and keywords.get("follow_symlinks", True)
+                    mode = arguments[0] if arguments else keywords.get("mode")
+                    is_run = name == "access" and type(mode) is int and bool(mode & os.X_OK)
+                    self.record.note_state(
+                        full_path,
+                        _getframe(1),
+                        follows=follows,
+                        is_read=name != "lstat",
+                        is_run=is_run,
+                        is_state=name in ("stat", "lstat"),
+                    )
+            return original(path, *arguments, **keywords)
+
+        for known in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids):
+            if original in known:
+                known.add(watched)
+        setattr(os, name, watched)
+        if name in vars(_ACCESSOR):
+            setattr(_ACCESSOR, name, staticmethod(watched))
+
+    def _wrap_fstat(self) -> None:
+        original = os.fstat
+
+        @functools.wraps(original)
+        def watched(fd: int) -> os.stat_result:
+            with once(self.record.busy) as is_first:
+                if is_first:
+                    self.record.note_open_file(fd, _getframe(1))
+            return original(fd)
+
+        os.fstat = watched
+
+    def _note_variable(self, name: str, frame: FrameType) -> None:
+        with once(self.record.busy) as is_first:
+            if is_first:
+                self._record_variable(name, frame)
+
+    def _record_variable(self, name: str, frame: FrameType) -> None:
+        if self.record.has_begun:
+            key: AccessKey = ("variable", name)
+            self.record.values[key] = variable_digest(name, INITIAL_ENVIRONMENT)
+            self.record.note(*key, frame)
+
+    def _note_listed(self, path: object, *, follows: bool = True) -> None:
+        with once(self.record.busy) as is_first:
+            if is_first:
+                self.record.note_state(path, _getframe(1), follows=follows, is_state=follows)
+
+
+def _search_path(environment: Any) -> list[str]:
+    """Return the folders of `PYTHONPATH` in the environment of a process; None is that of this process."""
+    variables = os.environ if environment is None else environment
+    try:
+        text = variables["PYTHONPATH"]
+    except (KeyError, TypeError):
+        return []
+    return [os.path.abspath(entry) for entry in text.split(os.pathsep) if entry] if isinstance(text, str) else []

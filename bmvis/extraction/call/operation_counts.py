@@ -1,0 +1,174 @@
+"""Count the multiply-accumulates and the new bytes of each operation of a call.
+
+`bmvis.extraction.call.macs` has the formulas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch._ops import HigherOrderOperator
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from bmvis.extraction.call import macs
+from bmvis.extraction.call.call_recorder import Recorder
+from bmvis.extraction.meta_device import meta_kernels
+from bmvis.extraction.operation_arguments import tensors_in
+
+_SIZE_QUERIES = frozenset(
+    f"aten::{name}"
+    for name in (
+        "sym_is_contiguous", "is_contiguous", "is_strides_like_format", "is_non_overlapping_and_dense", "size",
+        "sym_size", "stride", "sym_stride", "storage_offset", "sym_storage_offset", "numel", "sym_numel", "dim",
+    )
+)  # fmt: skip
+"""Queries that a tensor with its own sizes, such as a nested one, dispatches. PyTorch answers them without the mode."""
+
+
+class _Kind(NamedTuple):
+    """What the trace needs to know about an operation."""
+
+    operation: Any
+    formula: macs.Formula | None
+    uncounted: str
+    is_size_query: bool = False
+    is_composite: bool = False
+    """Whether it consists of operations that are counted instead."""
+
+
+def _kind(operation: Any) -> _Kind:
+    formula = macs.formula_of(operation)
+    uncounted = "" if formula else macs.uncounted_name(operation)
+    if getattr(getattr(operation, "_overloadpacket", None), "_qualified_op_name", "") in _SIZE_QUERIES:
+        return _Kind(operation, None, "", is_size_query=True)
+    if isinstance(operation, HigherOrderOperator) or operation is torch.ops.prim.device.default:
+        return _Kind(operation, formula, uncounted)
+    key = torch._C.DispatchKey.CompositeImplicitAutograd
+    is_composite = key in operation.py_kernels or torch._C._dispatch_has_kernel_for_dispatch_key(operation.name(), key)
+    return _Kind(
+        operation,
+        formula,
+        uncounted,
+        is_composite=is_composite and formula is None,
+    )
+
+
+class OperationCounts(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
+    """Counts the multiply-accumulates (a multiply and an add are one) and the new bytes of each operation."""
+
+    supports_higher_order_operators = True
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.recorder = recorder
+        self._kinds: dict[int, _Kind] = {}
+        """By the `id` of an operation, whose hash takes longer."""
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if isinstance(func, HigherOrderOperator):
+            return self._higher_order(func, args, kwargs)
+        kind = self._kinds.get(id(func)) or self._kinds.setdefault(id(func), _kind(func))
+        if kind.is_size_query:
+            return NotImplemented
+        if any(map(_is_jagged, types)):
+            with _PartsOfNested(self):
+                result = func(*args, **kwargs)
+            self._count(kind._replace(formula=None, uncounted=""), args, kwargs, result)
+            return result
+        if kind.is_composite and not _has_nested(args):
+            with self:
+                return func.decompose(*args, **kwargs)
+        if kind.formula and _has_nested(args):
+            kind = kind._replace(formula=None, uncounted=func._overloadpacket._qualified_op_name)
+        result = meta_kernels.run(func, args, kwargs)
+        self._count(kind, args, kwargs, result)
+        return result
+
+    def part(self, mode: TorchDispatchMode, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an operation on the values of a nested tensor, and add its costs. The model has no such operation."""
+        kind = self._kinds.get(id(func)) or self._kinds.setdefault(id(func), _kind(func))
+        is_nested = _has_nested(args)
+        if kind.is_composite and not is_nested:
+            with mode:
+                return func.decompose(*args, **kwargs)
+        result = func(*args, **kwargs)
+        formula = None if is_nested else kind.formula
+        counted = formula(*args, out=_main(result), **kwargs) if formula else 0
+        with torch._C.DisableTorchFunction():
+            missed = func._overloadpacket._qualified_op_name if kind.formula and is_nested else kind.uncounted
+            self.recorder.computed(counted, 0, missed)
+        return result
+
+    def _higher_order(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an operator that takes functions. For `cond`, count the operations of the branch that runs."""
+        if func is torch.ops.higher_order.cond:
+            return self._branch(*args)
+        result = func(*args, **kwargs)
+        self._count(_kind(func), args, kwargs, result)
+        return result
+
+    def _branch(self, predicate: Any, if_true: Any, if_false: Any, operands: Sequence[Any]) -> Any:
+        """Run a branch of `torch.cond`. On meta the predicate has no value: both run, and only the first is counted."""
+        is_unknown = getattr(predicate, "is_meta", False)
+        if is_unknown:
+            with self, self.recorder.not_counting():
+                if_false(*operands)
+        with self:
+            return (if_true if is_unknown or bool(predicate) else if_false)(*operands)
+
+    def _count(self, kind: _Kind, args: Any, kwargs: dict[str, Any], result: Any) -> None:
+        formula = kind.formula
+        out = _main(result) if formula else result
+        named = {name: value for name, value in kwargs.items() if name != "out"}
+        counted = formula(*args, out=out, **named) if formula else 0
+        given = tensors_in((args, *kwargs.values()) if kwargs else args)
+        made = [result] if isinstance(result, torch.Tensor) else tensors_in((result,))
+        with torch._C.DisableTorchFunction():  # under `torch.device`, each query of a tensor would run a mode
+            self.recorder.computed(counted, _new_bytes(made, given), kind.uncounted)
+            self.recorder.used(given)
+            if self.recorder.dataflow:
+                self.recorder.dataflow.observe(kind.operation, args, kwargs, given, made)
+
+
+class _PartsOfNested(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
+    """Counts the operations on the values of a jagged tensor, which run inside the operations on the tensor."""
+
+    supports_higher_order_operators = True
+
+    def __init__(self, counts: OperationCounts) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._counts = counts
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if any(map(_is_jagged, types)):
+            return NotImplemented
+        return self._counts.part(self, func, args, kwargs or {})
+
+
+def _main(result: Any) -> Any:
+    """Return the result of an operation, or the first one of several."""
+    return result[0] if isinstance(result, tuple | list) and result else result
+
+
+def _is_jagged(cls: type) -> bool:
+    return cls.__module__ == "torch.nested._internal.nested_tensor"
+
+
+def _has_nested(args: Iterable[Any]) -> bool:
+    return any(tensor.is_nested for tensor in tensors_in(args))
+
+
+def _new_bytes(made: Sequence[torch.Tensor], given: Sequence[torch.Tensor]) -> int:
+    """Return the bytes of the tensors that an operation created. Those that were given and views do not count."""
+    made = [leaf for leaf in made if leaf.layout == torch.strided]
+    if not made:
+        return 0
+    known = {leaf.untyped_storage()._cdata for leaf in given if leaf.layout == torch.strided}
+    return sum(leaf.numel() * leaf.element_size() for leaf in made if leaf.untyped_storage()._cdata not in known)

@@ -1,0 +1,158 @@
+"""Read the values that `forward` reads and that are no attributes of an instance.
+
+They are class attributes, defaults of its arguments, what its closure has, and plain global variables that it mentions,
+also in functions that it calls. Only classes of the project are read: other releases of a library have other versions.
+No code of the class runs.
+"""
+
+from __future__ import annotations
+
+import dis
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from bmvis.extraction import introspection
+from bmvis.extraction.settings.config_objects import is_config, values_of
+from bmvis.extraction.settings.project_code import (
+    class_attributes_of,
+    functions_in,
+    is_of_project,
+    is_project_module,
+    is_state,
+    is_value,
+    methods_in_closure,
+)
+
+_GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME")
+_ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD")
+_MAX_FUNCTIONS = 50
+"""Functions that are read for one method."""
+_ABSENT = object()
+
+
+def class_settings(cls: type) -> dict[str, Any]:
+    """Return the values that `forward` reads and all instances of a class have in common.
+
+    They are class attributes, such as `factor`, and constants of `forward` and of the methods that it calls, by method
+    and name, such as `forward.power` for `def forward(self, x, power=3)`.
+    """
+    methods = list(_called_methods(cls))
+    mentioned = {name for _, method in methods for name in _mentioned_names(method.__code__)}
+    found = {name: value for name, value in class_attributes_of(cls).items() if name in mentioned}
+    return found | {f"{name}.{key}": value for name, method in methods for key, value in constants(method)}
+
+
+def _called_methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
+    """Yield `forward` and the methods of the project that it mentions, and which those mention, with their names."""
+    methods: defaultdict[str, list[list[FunctionType]]] = defaultdict(list)
+    for base in type.mro(cls) if is_of_project(cls) else ():
+        for name, value in list(base.__dict__.items()):
+            if functions := list(functions_in(value)):
+                methods[name].append(functions)
+    pending, seen = ["forward"], {"forward"}
+    while pending and len(seen) <= _MAX_FUNCTIONS:
+        name = pending.pop()
+        for functions in methods.get(name, ()):
+            yield from ((name, function) for function in functions)
+            names = {mentioned for function in functions for mentioned in _mentioned_names(function.__code__)}
+            new = sorted(names & methods.keys() - seen)
+            seen.update(new)
+            pending += new
+            if "super" not in names:
+                break  # it replaces that of the base class
+
+
+def constants(method: FunctionType) -> Iterator[tuple[str, Any]]:
+    """Yield the constants of a method, and of functions of the project that it mentions.
+
+    The name of a default of such a function, and of what its closure or its own file has, begins with that of the
+    function.
+    """
+    pending, seen = [method], {method}
+    while pending and len(seen) <= _MAX_FUNCTIONS:
+        function = pending.pop()
+        prefix = "" if function is method else f"{function.__name__}."
+        defaults = introspection.arguments_with_default(function)
+        yield from ((prefix + name, value) for name, value in defaults if is_value(name, value))
+        for name, value in _mentioned(function):
+            if value is not None and not is_state(name) and is_value(name.rpartition(".")[2], value):
+                is_common = function.__globals__ is method.__globals__ and name not in function.__code__.co_freevars
+                yield name if is_common else prefix + name, value
+            inner = [found for found in functions_in(value) if found not in seen]
+            seen.update(inner)
+            pending += inner
+
+
+def _mentioned(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    """Yield what the closure of a function has, and the global variables that its code mentions, in a fixed order.
+
+    A configuration is a dictionary of its values.
+    """
+    methods = [function.__dict__.get("__wrapped__"), *methods_in_closure(function)]
+    for name, value in introspection.closure_values(function):
+        if name[:2] != "__" and not any(value is method for method in methods):
+            yield name, _plain(value)
+    variables: Mapping[str, Any] = function.__globals__
+    for path in _global_names(function.__code__):
+        if path[0][:2] != "__" and path[0] in variables:
+            name, value = _resolved(path, variables)
+            yield name, _plain(value)
+
+
+def _resolved(path: tuple[str, ...], variables: Mapping[str, Any]) -> tuple[str, Any]:
+    """Return the name and the value of a variable, or of an attribute of a module, class or configuration in it."""
+    name, value = path[0], variables[path[0]]
+    for attribute in path[1:]:
+        inner = _inside(value, attribute)
+        if inner is _ABSENT:
+            break
+        name, value = f"{name}.{attribute}", inner
+    return name, value
+
+
+def _inside(value: Any, attribute: str) -> Any:
+    if type(value) is ModuleType:
+        return value.__dict__.get(attribute, _ABSENT) if is_project_module(value.__name__) else _ABSENT
+    if type(value) is type:
+        bases = [base.__dict__ for base in type.mro(value) if attribute in base.__dict__]
+        return bases[0][attribute] if bases and is_of_project(value) else _ABSENT
+    return values_of(value).get(attribute, _ABSENT) if is_config(type(value)) else _ABSENT
+
+
+def _plain(value: Any) -> Any:
+    return values_of(value) if is_config(type(value)) else value
+
+
+@lru_cache(maxsize=10_000)
+def _global_names(code: CodeType) -> list[tuple[str, ...]]:
+    """Return the names of global variables in code, and in functions inside it, each with the attributes read of it.
+
+    They are sorted. Many classes use the same functions, and disassembling them takes most of the time.
+    """
+    found = set()
+    for part in _with_inner(code):
+        path: tuple[str, ...] = ()
+        for step in dis.get_instructions(part):
+            if path and step.opname in _ATTRIBUTE:
+                path += (str(step.argval),)
+                continue
+            found.add(path)
+            path = (str(step.argval),) if step.opname in _GLOBAL else ()
+        found.add(path)
+    return sorted(found - {()})
+
+
+def _mentioned_names(code: CodeType) -> set[str]:
+    """Return the names of attributes and global variables in code, and in functions inside it."""
+    return {name for part in _with_inner(code) for name in part.co_names}
+
+
+def _with_inner(code: CodeType) -> Iterator[CodeType]:
+    """Yield code, and that of the functions inside it."""
+    yield code
+    for constant in code.co_consts:
+        if type(constant) is CodeType:
+            yield from _with_inner(constant)

@@ -1,0 +1,300 @@
+"""Settings that `forward` reads and that are no attributes of an instance."""
+
+import dis
+import functools
+import sys
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+import bmvis
+from bmvis.extraction.settings.class_settings import class_settings
+
+HEAD = "import torch\nfrom torch import nn\nfrom torch.nn import functional as F\nK = 2\n"
+NET = "class Net(nn.Module):\n    "
+
+
+def loaded(code: str) -> dict[str, object]:
+    """Run code as the module `zoo` of a project."""
+    namespace: dict[str, object] = {"__name__": "zoo"}
+    exec(HEAD + code, namespace)
+    return namespace
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        (NET + "k = 2\n    def forward(self, x): return x * self.k", {"k": 2}),
+        (NET + "k = 2\n    def forward(self, x): return x", {}),
+        (NET + "k = 2\n    def __init__(self): super().__init__(); self.k", {}),
+        (
+            NET + "def forward(self, x, k=2, *, m=None): return x",
+            {"forward.k": 2, "forward.m": None},
+        ),
+        (NET + "def forward(self, x): return x * K", {"forward.K": 2}),
+        (NET + "def forward(self, x): return [y * K for y in x]", {"forward.K": 2}),
+        (NET + "def forward(self, x): return x * self.K", {}),
+        (NET + "def other(self, x): return x * K", {}),
+        (
+            NET + "def forward(self, x): return self.part(x)\n    def part(self, x): return x * K",
+            {"part.K": 2},
+        ),
+        (
+            "def scale(x): return x * K\nclass Net(nn.Module):\n    def forward(self, x): return scale(x)",
+            {"forward.K": 2},
+        ),
+        (
+            "def make(k):\n    class Net(nn.Module):\n        def forward(self, x): return x * k\n"
+            "    return Net\nNet = make(2)",
+            {"forward.k": 2},
+        ),
+        (
+            "class Base(nn.Module):\n    k = 1\n    def forward(self, x, y=3): return x\n"
+            "class Net(Base):\n    k = 2\n    def forward(self, x): return super().forward(x) * self.k",
+            {"k": 2, "forward.y": 3},
+        ),
+        (
+            "class Base(nn.Module):\n    def forward(self, x, y=3): return x\n"
+            "class Net(Base):\n    def forward(self, x): return x",
+            {},
+        ),
+        ("call_count = 2\nclass Net(nn.Module):\n    def forward(self, x): return x * call_count", {}),
+        ("A = [1, 2]\n" + NET + "def forward(self, x): return x * A[1]", {"forward.A": [1, 2]}),
+        ("DT = torch.half\n" + NET + "def forward(self, x): return x.to(DT)", {"forward.DT": torch.half}),
+        ("act = F.gelu\n" + NET + "def forward(self, x): return act(x)", {"forward.act": functional.gelu}),
+        ("relu = F.relu\n" + NET + "def forward(self, x): return relu(x)", {}),
+        (NET + "def forward(self, x): return F.relu(x)", {}),
+        (NET + "act = staticmethod(F.relu)\n    def forward(self, x): return self.act(x)", {"act": functional.relu}),
+        (NET + "dt = torch.half\n    def forward(self, x): return x.to(self.dt)", {"dt": torch.half}),
+        (NET + "def forward(self, x, ks=[1, 2]): return x * ks[1]", {"forward.ks": [1, 2]}),
+        (NET + "def forward(self, x, act=F.relu): return act(x)", {"forward.act": functional.relu}),
+        ("class C:\n    k = 2\n" + NET + "def forward(self, x): return x * C.k", {"forward.C.k": 2}),
+        (
+            "guidance_scale = 2\n" + NET + "def forward(self, x): return x * guidance_scale",
+            {"forward.guidance_scale": 2},
+        ),
+        (
+            NET
+            + "discount = 2\n    callCount = 3\n    def forward(self, x): return x * self.discount + self.callCount",
+            {"discount": 2},
+        ),
+        (
+            NET + "def forward(self, x): return self.part(x)\n    @staticmethod\n    def part(x, k=2): return x * k",
+            {"part.k": 2},
+        ),
+        (
+            NET + "def forward(self, x): return x * self.part\n    @property\n    def part(self): return K",
+            {"part.K": 2},
+        ),
+        (
+            NET + "k = 2\n    @torch.no_grad()\n    def forward(self, x, y=3): return x * self.k",
+            {"k": 2, "forward.y": 3},
+        ),
+        (
+            "def d(f):\n    def g(*a): return f(*a)\n    return g\n"
+            + NET
+            + "k = 2\n    @d\n    def forward(self, x): return x * self.k * K",
+            {"k": 2, "forward.K": 2},
+        ),
+        (
+            "import functools\n@functools.lru_cache\ndef f(x, k=2): return x * k\n"
+            + NET
+            + "def forward(self, x): return f(x)",
+            {"forward.f.k": 2},
+        ),
+        (
+            "def f(x, k=2): return x * k\ndef g(x, k=3): return f(x) * k\n" + NET + "def forward(self, x): return g(x)",
+            {"forward.g.k": 3, "forward.f.k": 2},
+        ),
+        ("def f(x): return f(x) * K\n" + NET + "def forward(self, x): return f(x)", {"forward.K": 2}),
+        ("T = torch.ones(1)\nclass Net(nn.Module):\n    def forward(self, x): return x * T", {}),
+    ],
+)
+def test_values_that_forward_reads_are_found(code: str, found: dict[str, object]) -> None:
+    assert class_settings(loaded(code)["Net"]) == found  # type: ignore[arg-type]
+
+
+def test_values_of_an_imported_module_and_of_configurations_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = ModuleType("zoo_settings")
+    exec("K = 2\nM = 3\ndef scaled(x, k=4): return x * k * M", settings.__dict__)
+    monkeypatch.setitem(sys.modules, "zoo_settings", settings)
+    code = "import zoo_settings as s\nclass NetConfig:\n    def __init__(self): self.heads, self.width = 8, 4\n"
+    code += "c = NetConfig()\n"
+    net = NET + "def forward(self, x): return s.scaled(x) * s.K * c.heads * len(c)"
+    assert class_settings(loaded(code + net)["Net"]) == {  # type: ignore[arg-type]
+        "forward.s.K": 2,
+        "forward.c": {"heads": 8, "width": 4},
+        "forward.c.heads": 8,
+        "forward.scaled.k": 4,
+        "forward.scaled.M": 3,
+    }
+
+
+def test_classes_of_libraries_have_no_settings_in_common() -> None:
+    assert [cls for cls in vars(nn).values() if isinstance(cls, type) and class_settings(cls)] == []
+
+
+def model(width: int) -> nn.Module:
+    code = f"""
+SLOPE = {width}
+class Net(nn.Module):
+    factor = {width}
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+    def forward(self, x, power={width}):
+        return F.leaky_relu(self.layer(x) * self.factor, SLOPE) ** power
+"""
+    return loaded(code)["Net"]()  # type: ignore[operator]
+
+
+def test_changes_of_class_attributes_constants_and_defaults_are_reported() -> None:
+    drift = bmvis.compare(model(2), model(3))
+    assert str(drift) == "~ the root  factor: 2 → 3, forward.power: 2 → 3, forward.SLOPE: 2 → 3"
+    assert drift.impact == "numerics"
+    assert not bmvis.compare(model(2), model(2))
+
+
+def test_an_attribute_of_an_instance_replaces_that_of_its_class() -> None:
+    before, after = model(2), model(3)
+    before.factor = after.factor = torch.ones(1)  # of which no value is recorded
+    assert "factor" not in str(bmvis.compare(before, after))
+
+
+def scaled(factor: int) -> FunctionType:
+    return lambda x: x * factor  # type: ignore[return-value]
+
+
+class Act(nn.Module):
+    def __init__(self, act: object) -> None:
+        super().__init__()
+        self.act = act
+
+
+def test_the_closure_of_a_function_is_recorded_with_its_name() -> None:
+    drift = bmvis.compare(Act(scaled(2)), Act(scaled(3)))
+    assert str(drift) == "~ the root  act: <lambda>(factor=2) → <lambda>(factor=3)"
+    assert not bmvis.compare(Act(scaled(2)), Act(scaled(2)))
+    assert not bmvis.compare(Act(functional.relu), Act(functools.partial(functional.relu)))
+
+
+class Scaled:
+    def __init__(self, factor: int) -> None:
+        self.factor = factor
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.factor
+
+    def apply(self, x: torch.Tensor, power: int = 2) -> torch.Tensor:
+        return x * self.factor**power
+
+
+def test_the_attributes_of_an_object_that_is_called_are_recorded() -> None:
+    assert str(bmvis.compare(Act(Scaled(2)), Act(Scaled(3)))) == (
+        "~ the root  act: Scaled(factor=2) → Scaled(factor=3)"
+    )
+    assert str(bmvis.compare(Act(Scaled(2).apply), Act(Scaled(3).apply))) == (
+        "~ the root  act: Scaled.apply(factor=2, power=2) → Scaled.apply(factor=3, power=2)"
+    )
+
+
+def test_a_function_that_mentions_itself_is_recorded() -> None:
+    found = loaded("def f(x): return ALL[0](x) * other(x)\nother = g = lambda x: f(x)\nALL = [f, g]")["f"]
+    assert bmvis.capture(Act(found)).root.settings == {"act": "zoo.f(ALL=(zoo.f(), zoo.<lambda>()))"}
+
+
+def test_a_configuration_of_a_class_is_recorded() -> None:
+    def made(width: int) -> nn.Module:
+        return type("Net", (Act,), {"settings": NetConfig(width)})(None)  # type: ignore[no-any-return]
+
+    assert str(bmvis.compare(made(2), made(3))) == "~ NetConfig  width: 2 → 3"
+
+
+class NetConfig:
+    depth = 2
+    _private = 1
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+
+
+class State:
+    def __init__(self, width: int) -> None:
+        self.width = width
+
+
+def test_an_object_of_the_project_that_is_named_as_a_configuration_is_one() -> None:
+    drift = bmvis.compare(Act(NetConfig(2)), Act(NetConfig(3)))
+    assert str(drift) == "~ NetConfig  width: 2 → 3"
+    assert [c.values for c in bmvis.capture(Act(NetConfig(2))).configurations] == [{"depth": "2", "width": "2"}]
+    assert not bmvis.compare(Act(State(2)), Act(State(3)))
+
+
+ROUTES: dict[Any, Any] = {}
+
+
+def routed(x: torch.Tensor, scale: int = 2) -> torch.Tensor:
+    return ROUTES[routed](x) * scale
+
+
+class Routed(nn.Module):
+    routes = ROUTES
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.own = functools.partial(routed, scale=3)
+        self.own.keywords["again"] = self.own
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return routed(x)
+
+
+@pytest.mark.parametrize("key", [routed, (routed, 1), functools.partial(routed)], ids=["function", "tuple", "partial"])
+def test_a_dictionary_that_a_function_among_its_keys_mentions_is_read_once(key: Any) -> None:
+    ROUTES[key] = torch.relu
+    try:
+        settings = bmvis.capture(Routed()).root.settings
+    finally:
+        ROUTES.clear()
+    assert settings is not None
+    assert f"{__name__}.routed(" in repr(settings)
+
+
+def test_each_of_many_functions_is_disassembled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "".join(f"def f{number}(x):\n    return f{(number + 1) % 200}(x) * K\n" for number in range(200))
+    found = loaded(code)
+    table = {number: found[f"f{number}"] for number in range(200)}
+    read: list[CodeType] = []
+    instructions = dis.get_instructions
+    monkeypatch.setattr(dis, "get_instructions", lambda code: read.append(code) or instructions(code))
+    settings = bmvis.capture(Act(table)).root.settings
+    assert settings is not None
+    assert settings["act"].startswith("200 values #")
+    assert 32 <= len(read) <= 200
+
+
+def sparse(kind: str) -> nn.Module:
+    layer = nn.Linear(2, 2)
+    weight = layer.weight.detach()
+    layer.weight = nn.Parameter(weight.to_sparse() if kind == "coo" else weight.to_sparse_csr())
+    return layer
+
+
+def test_a_sparse_parameter_is_another_tensor_than_a_dense_one() -> None:
+    drift = bmvis.compare(nn.Linear(2, 2), sparse("coo"))
+    assert str(drift) == "~ the root  weight: dense → sparse_coo"
+    assert (drift.impact, drift.verdict.loads) == ("checkpoint", False)
+    with pytest.raises(RuntimeError):
+        sparse("coo").load_state_dict(nn.Linear(2, 2).state_dict())
+    assert [p.stored_as for p in bmvis.capture(sparse("csr")).root.parameters] == ["float32 sparse_csr", "float32"]
+
+
+def test_a_quantized_parameter_on_meta_has_its_data_type() -> None:
+    module = nn.Module()
+    module.w = nn.Parameter(torch.empty(6, 4, dtype=torch.quint8, device="meta"), requires_grad=False)
+    (parameter,) = bmvis.capture(module).root.parameters
+    assert (parameter.dtype, parameter.count, parameter.stored_bytes) == ("quint8", 24, 24)
