@@ -186,6 +186,20 @@ FURTHER_STALE = {
         "import collections; width = int(collections.ChainMap(os.environ, {'W_CHAIN': 3})['W_CHAIN'])",
         set_variable("W_CHAIN", "4"),
     ),
+    "environment variable in a template": Row(
+        "import string\n"
+        "width = int(string.Template('$W_TEMPLATE').safe_substitute(os.environ).replace('$W_TEMPLATE', '3'))",
+        set_variable("W_TEMPLATE", "4"),
+    ),
+    "environment variable that executed code reads": Row(
+        "ns = {}; exec((ROOT / 'data/executed.py').read_text(), ns); width = ns['W']",
+        set_variable("W_EXECUTED", "4"),
+        {"data/executed.py": "import os\nW = int(os.environ.get('W_EXECUTED', 3))"},
+    ),
+    "environment variables as keyword arguments": Row(
+        "settings = lambda W_KEYWORD=3, **others: int(W_KEYWORD)\nwidth = settings(**os.environ)",
+        set_variable("W_KEYWORD", "4"),
+    ),
     "permission to execute": Row(
         "width = 4 if os.access(ROOT / 'data/access.sh', os.X_OK) else 3",
         lambda root: (root / "data/access.sh").chmod(0o755),

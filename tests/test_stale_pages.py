@@ -233,6 +233,11 @@ STALE = {
         write("data/storage", "\4"),
         {"data/storage": "\3"},
     ),
+    "tensor of a file": Row(
+        "import torch; width = int(torch.from_file(str(ROOT / 'data/tensor'), size=1, dtype=torch.uint8)[0])",
+        write("data/tensor", "\4"),
+        {"data/tensor": "\3"},
+    ),
     "database by URI": Row(
         """
         import sqlite3

@@ -1,14 +1,17 @@
 """Notice which environment variables user code reads: there is no audit event.
 
-Runs in the child process. A read counts if code of the project makes it, or calls a function of a library that makes
-it. What libraries read while they are imported does not count: they may be preloaded. Nor does C code that calls
+Runs in the child process. A read counts if code of the project makes it, or calls a function of a library, of the
+standard library, or of `exec` that makes it. What libraries read while they are imported does not count: they may be
+preloaded. Nor does C code that calls
 `getenv`. Of code that reads the whole environment, as for `subprocess.run(env={**os.environ})`, the texts in this code
 count as names, or starts of names: it may look for `name.startswith("NET_")`. If a library reads it for the project,
-as pydantic-settings does, all variables count that are not known to belong to the machine or to the command that runs.
+as pydantic-settings does, or gets it as keyword arguments, as in `Settings(**os.environ)`, all variables count that are
+not known to belong to the machine or to the command that runs.
 """
 
 from __future__ import annotations
 
+import dis
 import functools
 import os
 import re
@@ -18,7 +21,7 @@ from itertools import islice
 from types import CodeType, FrameType
 from typing import Any
 
-from bmvis.child.tracebacks import is_library
+from bmvis.child.tracebacks import is_foreign
 from bmvis.source.environment import OF_BMVIS, OF_MACHINES, OF_TERMINALS
 
 MAX_NAMES = 1000
@@ -94,22 +97,25 @@ class VariableReads:
 
     def _on_whole(self, frame: FrameType, *, is_copied: bool) -> None:
         """Note the variables whose names start with a text in code of the project that reads all variables."""
-        if not self._is_project(frame.f_code.co_filename):
-            if "*" not in self._names and not is_copied and self._is_read_for_project(frame):
-                self._names.add("*")
-                self._note("*", frame)
+        is_project = self._is_project(frame.f_code.co_filename)
+        if _is_passed_on(frame) if is_project else not is_copied and self._is_read_for_project(frame):
+            self._note_all(frame)
+        if not is_project:
             return
         for part in islice(_texts(frame), MAX_PARTS):
             if f"{part}*" not in self._names and len(self._names) < MAX_NAMES:
                 self._names.add(f"{part}*")
                 self._note(f"{part}*", frame)
 
+    def _note_all(self, frame: FrameType) -> None:
+        if "*" not in self._names:
+            self._names.add("*")
+            self._note("*", frame)
+
     def _counts(self, name: str, frame: FrameType) -> bool:
         if self._is_project(frame.f_code.co_filename):
             return True
-        if not is_library(frame.f_code.co_filename) or OF_MACHINES.fullmatch(name):
-            return False
-        return self._is_called(frame)
+        return not OF_MACHINES.fullmatch(name) and self._is_called(frame)
 
     def _is_read_for_project(self, frame: FrameType) -> bool:
         """Return whether a library reads all variables in a call by the project, other than to copy them."""
@@ -123,7 +129,7 @@ class VariableReads:
             file = above.f_code.co_filename
             if self._is_project(file):
                 return True
-            if above.f_code.co_name == "<module>" and is_library(file):
+            if above.f_code.co_name == "<module>" and is_foreign(file):
                 return False
             above = above.f_back
         return False
@@ -158,6 +164,11 @@ def _reader(frame: FrameType | None) -> FrameType | None:
     ):
         frame = frame.f_back
     return frame
+
+
+def _is_passed_on(frame: FrameType) -> bool:
+    """Return whether code passes what it reads to a function as keyword arguments, rather than to copy it."""
+    return "dict" not in frame.f_code.co_names and dis.opname[frame.f_code.co_code[frame.f_lasti]] == "DICT_MERGE"
 
 
 def _is_copied(frame: FrameType | None) -> bool:

@@ -29,7 +29,7 @@ READERS: Mapping[str, tuple[str, ...]] = {
     "sentencepiece": ("SentencePieceProcessor.LoadFromFile",),
     "tokenizers": ("Tokenizer.from_file",),
     "tokenizers.models": ("*.from_file", "*.read_file", "BPE.__init__", "Word*.__init__"),
-    "torch": ("_C.PyTorchFileReader.__init__", "UntypedStorage.from_file"),
+    "torch": ("_C.PyTorchFileReader.__init__", "UntypedStorage.from_file", "from_file"),
     "torchvision.io.image": ("read_file",),
 }
 """Functions that open the files which their arguments name, without Python; `*` matches any part of a name."""

@@ -1,6 +1,7 @@
 """Which environment variables of user code are noticed, when it reads them."""
 
 import os
+import string
 
 import pytest
 
@@ -9,6 +10,7 @@ from bmvis.source.environment import variable_digest
 
 PROJECT = "/project/zoo.py"
 LIBRARY = "/venv/lib/python3.11/site-packages/library.py"
+STANDARD = "/usr/lib/python3.11/other.py"
 
 
 @pytest.fixture
@@ -16,13 +18,13 @@ def noted(monkeypatch):
     names = []
     for name in ("__getitem__", "__iter__"):
         monkeypatch.setattr(type(os.environ), name, getattr(type(os.environ), name))
-    monkeypatch.setattr("bmvis.child.tracking.environment_reads.is_library", lambda file: file == LIBRARY)
+    monkeypatch.setattr("bmvis.child.tracking.environment_reads.is_foreign", lambda file: file in (LIBRARY, STANDARD))
     VariableReads(lambda file: file == PROJECT, lambda name, _: names.append(name)).install()
     return names
 
 
 def run(code: str, file: str = PROJECT, **names: object) -> dict[str, object]:
-    namespace = {"os": os, "__name__": "zoo"} | names
+    namespace = {"os": os, "string": string, "__name__": "zoo"} | names
     exec(compile(code, file, "exec"), namespace)
     return namespace
 
@@ -50,6 +52,10 @@ def run(code: str, file: str = PROJECT, **names: object) -> dict[str, object]:
         ("def read():\n    return {**os.environ, 'NET_A': 1}\nread()", ["NET_A*"]),
         ("{name: os.environ[name] for name in os.environ}", []),
         ("for name in os.environ: os.environ[name]", []),
+        ("string.Template('$A').safe_substitute(os.environ)", ["A"]),
+        ("exec('os.getenv(\"A\")')", ["A"]),
+        ("(lambda A='', **_: A)(**os.environ)", ["*"]),
+        ("dict(**os.environ, A='1')", []),
         ("os.path.expanduser('~')", []),
         ("os.environ.get('TMPDIR'), os.environ.get('BMVIS_WORKER'), os.environ.get('TERM')", []),
         ("os.environ['A'] = '1'; del os.environ['A']", []),
@@ -61,8 +67,9 @@ def test_variables_that_project_code_reads_are_noted(code, names, noted):
     assert noted == names
 
 
-def test_library_that_the_project_calls_counts_but_for_variables_of_the_machine(noted):
-    library = run("def read(): os.getenv('A'), os.getenv('HOME')", LIBRARY)
+@pytest.mark.parametrize("file", [LIBRARY, STANDARD])
+def test_library_that_the_project_calls_counts_but_for_variables_of_the_machine(file, noted):
+    library = run("def read(): os.getenv('A'), os.getenv('HOME')", file)
     run("read()", read=library["read"])
     assert noted == ["A"]
 
@@ -87,7 +94,7 @@ def test_library_that_reads_the_whole_environment_when_imported_does_not_count(n
     assert noted == []
 
 
-@pytest.mark.parametrize("file", [LIBRARY, "/usr/lib/python3.11/other.py"])
+@pytest.mark.parametrize("file", [LIBRARY, STANDARD])
 def test_variables_that_a_library_reads_when_imported_do_not_count(file, noted):
     run("read('os.getenv(\"A\")')", read=lambda code: run(code, file))
     assert noted == []
