@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from bmvis.cli.exit_codes import exit_code
+from bmvis.cli.messages import errors_end_the_command
 from bmvis.cli.parallel_builds import Builders, Work
 from bmvis.cli.results import Result, place_of, summary
 from bmvis.cli.shared_options import (
@@ -20,7 +21,6 @@ from bmvis.cli.shared_options import (
     build_options,
     cache_folder,
     cache_option,
-    errors_end_the_command,
     projects_option,
     report_options,
 )

@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from bmvis.cli.exit_codes import exit_code
+from bmvis.cli.messages import errors_end_the_command
 from bmvis.cli.results import Result
-from bmvis.cli.shared_options import ReportOptions, errors_end_the_command, project_option, report_options
+from bmvis.cli.shared_options import ReportOptions, project_option, report_options
 from bmvis.cli.snapshot_comparison import compare_contents
 from bmvis.errors import OptionError, SnapshotError
 from bmvis.source.pyproject import read_project

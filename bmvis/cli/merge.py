@@ -10,8 +10,9 @@ import click
 import msgspec
 
 from bmvis.cli.exit_codes import exit_code
+from bmvis.cli.messages import errors_end_the_command
 from bmvis.cli.results import Result, summary
-from bmvis.cli.shared_options import ReportOptions, errors_end_the_command, report_options
+from bmvis.cli.shared_options import ReportOptions, report_options
 from bmvis.errors import OptionError
 from bmvis.untrusted.regular_file import read_regular
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from bmvis.cli.shared_options import errors_end_the_command, path_option, timeout_option
+from bmvis.cli.messages import errors_end_the_command
+from bmvis.cli.shared_options import path_option, timeout_option
 from bmvis.cli.table import build_table
 from bmvis.errors import BmvisError, OptionError
 from bmvis.model.tree import Model

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 
 import click
 import msgspec
 
-from bmvis.cli.exit_codes import BROKEN, FailOn
+from bmvis.cli.exit_codes import FailOn
+from bmvis.cli.messages import errors_end_the_command, print_warning
 from bmvis.cli.reports import FORMATS
 from bmvis.cli.results import Result
-from bmvis.errors import BmvisError, OptionError
+from bmvis.errors import OptionError
 from bmvis.source.pyproject import Project
 from bmvis.worker.protocol import TIMEOUT
 
@@ -100,7 +99,7 @@ class ReportOptions(msgspec.Struct, frozen=True):
             write_file(self.key_map, json.dumps(keys, indent=2) + "\n")
         uncertain = sum(not key.is_certain for result in results for key in result.renamed)
         if uncertain and not self.guess:
-            click.echo(f"{uncertain} renamed keys are not certain: --guess writes them to {self.key_map}", err=True)
+            print_warning(f"{uncertain} renamed keys are not certain: --guess writes them to {self.key_map}")
 
 
 def report_options(default: FailOn, fail_on: str) -> Callable[[Command], Command]:
@@ -139,16 +138,6 @@ def report_options(default: FailOn, fail_on: str) -> Callable[[Command], Command
         return found
 
     return add
-
-
-@contextmanager
-def errors_end_the_command() -> Iterator[None]:
-    """Print a `BmvisError` to standard error, and exit with its code."""
-    try:
-        yield
-    except BmvisError as error:
-        click.echo(error.report, err=True)
-        sys.exit(BROKEN)
 
 
 def write_file(file: Path, text: str) -> None:

@@ -12,18 +12,16 @@ import click
 import msgspec
 from rich.console import Console
 
-from bmvis.cli.exit_codes import BROKEN
 from bmvis.cli.fact_lines import fact_lines
+from bmvis.cli.messages import errors_end_the_command, print_error, print_warning
 from bmvis.cli.option_flags import option_flags
 from bmvis.cli.shared_options import (
     cache_folder,
     cache_option,
-    errors_end_the_command,
     path_option,
     timeout_option,
     write_file,
 )
-from bmvis.errors import BmvisError, OptionError
 from bmvis.model.call_summary import without_calls
 from bmvis.model.tree import Model
 from bmvis.options.definitions import OPTIONS, Options
@@ -39,7 +37,7 @@ from bmvis.render.text import printable
 from bmvis.source.pyproject import read_project
 from bmvis.source.recorded import read_snapshot_file, recorded_model
 from bmvis.source.source import Source
-from bmvis.untrusted.log_text import json_document
+from bmvis.untrusted.log_text import json_document, one_line
 from bmvis.view.figure.choice import chosen_figures
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
@@ -132,18 +130,17 @@ def _show(
     no_cache: bool,
     **written: Any,
 ) -> None:
-    try:
+    with errors_end_the_command():
         options = parse_options(_chosen(written))
         if flow_svg and not options.flow:
             options = msgspec.structs.replace(options, flow="auto")
         built = _built(reference, options, path, timeout, no_cache=no_cache)
-    except BmvisError as error:
-        click.echo(f"Error: {printable_lines(error.report)}", err=True)
-        sys.exit(BROKEN)
     page = layout(built.model, options, built.base)
-    warnings = [warning.report for warning in page.warnings if not (page.param_groups and warning.kind == "optimizer")]
-    for note in (*built.model.notes, *warnings):
-        click.echo(printable_lines(note), err=True)
+    for note in built.model.notes:
+        click.echo(f"Note: {one_line(note)}", err=True)
+    for warning in page.warnings:
+        if not (page.param_groups and warning.kind == "optimizer"):
+            print_warning(warning)
     if html:
         _write(html, to_document(page, f"{short_name(reference)}: {page.type}"))
     if svg:
@@ -199,11 +196,6 @@ def _chosen(written: dict[str, Any]) -> dict[str, str | None]:
     return {names[attribute]: None if value is True else value for attribute, value in written.items() if value}
 
 
-def printable_lines(text: str) -> str:
-    """Return text of several lines with terminal control characters escaped."""
-    return "\n".join(map(printable, text.splitlines()))
-
-
 def _print(page: Page) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -228,8 +220,7 @@ def _write_figure(file: str, page: Page) -> None:
     """Write the figure as an image, or end the command if there is none."""
     drawn = page.figure
     if drawn is None or drawn.drawing is None:
-        click.echo("Error: there is no architecture figure to write", err=True)
-        sys.exit(BROKEN)
+        sys.exit(print_error("there is no architecture figure to write"))
     _write(file, to_image(drawn.figure, drawn.drawing, f"Architecture of {page.type}"))
 
 
@@ -239,8 +230,5 @@ def _write(file: str, text: str) -> None:
         with click.open_file(file, "w", encoding="utf-8") as opened:
             opened.write(text)
         return
-    try:
+    with errors_end_the_command():
         write_file(Path(file), text)
-    except OptionError as error:
-        click.echo(f"Error: {printable_lines(error.report)}", err=True)
-        sys.exit(BROKEN)

@@ -10,13 +10,13 @@ from pathlib import Path
 import click
 
 from bmvis.cli.exit_codes import BROKEN
+from bmvis.cli.messages import errors_end_the_command, print_error, print_warning
 from bmvis.cli.parallel_builds import Builders, Work
 from bmvis.cli.reports.text import to_text
 from bmvis.cli.shared_options import (
     build_options,
     cache_folder,
     cache_option,
-    errors_end_the_command,
     project_option,
     write_file,
 )
@@ -24,7 +24,6 @@ from bmvis.cli.snapshot_comparison import Checked, check_file, obsolete_snapshot
 from bmvis.model.snapshot import Snapshot, dump
 from bmvis.source.pyproject import Project, read_project
 from bmvis.source.recorded import parse_snapshot
-from bmvis.untrusted.log_text import one_line
 
 
 @click.command()
@@ -81,11 +80,11 @@ def _record(checked: Checked, *, shows: bool, asks: bool, upgrade: bool) -> bool
     """Write the snapshot of one model, and return whether the model could be built."""
     outcome, result = checked
     if outcome.snapshot is None:
-        click.echo(f"{outcome.name}: {result.report}", err=True)
+        print_error(result.report, outcome.name)
         return upgrade and _upgrade_text(outcome.name, outcome.file)
     model = outcome.snapshot.model
     for problem in filter(None, (model.untraced, model.undrawn, model.incomplete)):
-        click.echo(f"{outcome.name}: {one_line(problem.message)}", err=True)
+        print_warning(problem.message, outcome.name)
     if shows and not result.is_same:
         click.echo(to_text([result]))
     if result.is_same and not (upgrade and _is_older(outcome.file, outcome.snapshot)):

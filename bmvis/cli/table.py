@@ -10,10 +10,9 @@ from typing import Any
 import click
 
 from bmvis.cli.exit_codes import BROKEN
+from bmvis.cli.messages import errors_end_the_command, print_error, print_warning
 from bmvis.cli.option_flags import option_flags
 from bmvis.cli.shared_options import path_option, timeout_option
-from bmvis.cli.show import printable_lines
-from bmvis.errors import BmvisError
 from bmvis.overviews.entries import read_entries
 from bmvis.overviews.own_columns import row_problems
 from bmvis.overviews.results import build_results
@@ -64,17 +63,14 @@ def table(lines: tuple[str, ...], *, form: str, path: tuple[str, ...], timeout: 
         for option in TABLE_OPTIONS
         if given.get(option.attribute)
     }
-    try:
-        with Source(Path.cwd(), path=(*path, "."), timeout=timeout, mode="auto") as source:
-            made = build_table(lines, parse_table_options(written), source)
-    except BmvisError as error:
-        click.echo(f"Error: {printable_lines(error.report)}", err=True)
-        sys.exit(BROKEN)
+    with errors_end_the_command(), Source(Path.cwd(), path=(*path, "."), timeout=timeout, mode="auto") as source:
+        made = build_table(lines, parse_table_options(written), source)
     click.echo(FORMATS[form](made))
     for row in made.rows:
-        for problem in (row.error, *row.warnings):
-            if problem:
-                click.echo(printable_lines(f"{row.entry.shown}: {problem.report}"), err=True)
+        if row.error:
+            print_error(row.error, row.entry.shown)
+        for warning in row.warnings:
+            print_warning(warning, row.entry.shown)
     sys.exit(BROKEN if any(row.error for row in made.rows) else 0)
 
 
@@ -94,5 +90,5 @@ def build_table(lines: Sequence[str], options: TableOptions, source: Source) -> 
         )
     )
     for _, problem in row_problems([result.entry for result in results], data, options.data):
-        click.echo(problem.report, err=True)
+        print_warning(problem)
     return make_table(results, options, (own, data))

@@ -11,9 +11,9 @@ import click
 
 from bmvis.cli.exit_codes import BROKEN, STALE
 from bmvis.cli.marked_regions import Region, find_regions
+from bmvis.cli.messages import print_error, print_warning
 from bmvis.cli.pictures import picture, stale_files, write_files
 from bmvis.cli.shared_options import path_option, timeout_option
-from bmvis.cli.show import printable_lines
 from bmvis.cli.table import build_table
 from bmvis.errors import BmvisError, OptionError, TraceError, nearest
 from bmvis.options.parsing import parse_options
@@ -73,10 +73,10 @@ def _update(file: Path, source: Source, check: bool) -> int:
     try:
         text = read_regular(file, MAX_BYTES).decode()
     except (OSError, UnicodeDecodeError) as error:
-        return _fail(f"{file}: cannot read the file: {getattr(error, 'strerror', None) or error}")
+        return print_error(f"cannot read the file: {getattr(error, 'strerror', None) or error}", str(file))
     new, files, problems = filled(text, file.suffix == ".rst", source)
     for line, problem in problems:
-        _fail(f"{file}:{line}: {problem.report}")
+        print_error(problem, f"{file}:{line}")
     if problems:
         return BROKEN
     pictures = stale_files(files, file.parent)
@@ -87,7 +87,7 @@ def _update(file: Path, source: Source, check: bool) -> int:
     if check:
         click.echo("".join(_difference(text, new, str(file))), nl=False)
         for stale in (*([file] if new != text else []), *pictures):
-            _fail(f"{stale}: not up to date; run bmvis update {file}")
+            click.echo(f"{stale} is not up to date: run `bmvis update {file}`", err=True)
         return STALE
     write_files(files, file.parent)
     if new != text:
@@ -95,11 +95,6 @@ def _update(file: Path, source: Source, check: bool) -> int:
     for written in (*([file] if new != text else []), *pictures):
         click.echo(f"updated {written}")
     return 0
-
-
-def _fail(message: str, code: int = BROKEN) -> int:
-    click.echo(printable_lines(message), err=True)
-    return code
 
 
 def _difference(old: str, new: str, name: str) -> Sequence[str]:
@@ -169,7 +164,7 @@ def _table(region: Region, is_rst: bool, source: Source) -> str:
         for warning in row.warnings:
             if isinstance(warning, TraceError):
                 raise warning
-            click.echo(printable_lines(f"{row.entry.shown}: {warning.report}"), err=True)
+            print_warning(warning, row.entry.shown)
     return (to_rst if is_rst else to_markdown)(made)
 
 

@@ -82,5 +82,6 @@ def _git(folder: Path, *arguments: str) -> bytes:
         raise SnapshotError(f"git took more than {_TIMEOUT} seconds") from None
     if done.returncode:
         reason = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
-        raise SnapshotError(f"git {arguments[0]} failed in {str(folder)!r}: {reason}")
+        hint = "run the command in a clone of the repository" if "not a git repository" in reason else ""
+        raise SnapshotError(f"git {arguments[0]} failed in {str(folder)!r}: {reason}", hint=hint)
     return done.stdout

@@ -188,6 +188,6 @@ def test_options_for_a_figure_without_one_are_reported(printed) -> None:
     done = printed("Plain", "--flow-open", "first", "--flow-ops", "none")
     assert (done.exit_code, done.stderr) == (
         0,
-        "flow-open and flow-ops have no effect without flow (add flow: auto)\n",
+        "Warning: flow-open and flow-ops have no effect without flow (add flow: auto)\n",
     )
     assert "first" in done.stdout

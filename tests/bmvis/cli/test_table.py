@@ -70,7 +70,10 @@ def test_a_data_file_and_the_lines_of_the_table(folder):
         "| small     |     76.5 |",
         "| Tiny      |        1 |",
     ]
-    assert done.stderr == "data.csv has no row for 'small', but one for 'smal' (use the same name, or the reference)\n"
+    assert (
+        done.stderr
+        == "Warning: data.csv has no row for 'small', but one for 'smal' (use the same name, or the reference)\n"
+    )
 
 
 @pytest.mark.parametrize(

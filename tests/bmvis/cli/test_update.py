@@ -100,7 +100,7 @@ def test_check_writes_nothing_and_shows_the_difference(run, tmp_path):
     assert (stale.exit_code, same) == (1, text)
     row = re.search(r"^\+(\| small .*\|)$", stale.output, re.MULTILINE)[1]
     assert row.replace(" ", "") == "|small|72|288|"
-    assert "README.md: not up to date" in stale.output
+    assert "README.md is not up to date" in stale.output
     _, written = run(None)
     assert "\n" not in written.replace("\r\n", "")
     assert run(None, "--check")[0].exit_code == 0
@@ -162,7 +162,7 @@ def test_a_mistake_has_its_line_and_leaves_the_file_as_it_was(run, tmp_path):
 def test_one_region_that_fails_keeps_all_others_of_the_file(run):
     text = "<!-- bmvis: fact zoo:large --><!-- /bmvis --> <!-- bmvis: fact zoo:broken --><!-- /bmvis -->"
     done, same = run(text)
-    assert "README.md:1: 'zoo:broken' raised ValueError: no weights" in done.output
+    assert "Error: README.md:1: 'zoo:broken' raised ValueError: no weights" in done.output
     assert (done.exit_code, same) == (2, text)
 
 
@@ -269,7 +269,7 @@ def test_check_reports_a_stale_or_missing_picture_and_writes_none(run, tmp_path)
         change()
         done, _ = run(None, "--check")
         assert done.exit_code == 1
-        assert done.output == "docs/small-dark.svg: not up to date; run bmvis update README.md\n"
+        assert done.output == "docs/small-dark.svg is not up to date: run `bmvis update README.md`\n"
     assert not dark.exists()
     assert run(None)[0].output == "updated docs/small-dark.svg\n"
     (tmp_path / "zoo.py").write_text(ZOO.replace("width=8", "width=9"))
