@@ -418,6 +418,12 @@ CHANGES: dict[str, tuple[Build, Build, str | None, int]] = {
     ),
     "left in eval": (Net, then(Net, lambda model: model.net.eval()), "training", 2),
     "left in eval bn": (Net, then(Net, lambda model: model.net[1].eval()), "training", 2),
+    "hook of a parameter": (
+        Net,
+        then(Net, lambda model: next(model.parameters()).register_hook(hook)),
+        "training",
+        2,
+    ),
     "forward hook": (Net, then(Net, lambda model: model.net.register_forward_hook(hook)), "numerics", 2),
     "forward pre hook": (Net, then(Net, lambda model: model.register_forward_pre_hook(hook)), "numerics", 2),
     "attn_implementation": (bert, made(bert, attn_implementation="eager"), "numerics", 2),

@@ -12,7 +12,7 @@ from bmvis.model.tree import Module
 
 _OFF = "gradient_checkpointing"
 """A setting that is off where it is not set."""
-HOOKS = ("forward_hooks", "forward_pre_hooks", "backward_hooks", "backward_pre_hooks")
+HOOKS = ("forward_hooks", "forward_pre_hooks", "backward_hooks", "backward_pre_hooks", "post_accumulate_grad_hooks")
 _SIZES = {"in_features", "out_features", "kernel_size", "num_embeddings", "normalized_shape", "bias", "num_features"}
 """Arguments that the shapes of the tensors already show."""
 _ALWAYS_SHOWN = {"stride": "1", "bias": "True"}
@@ -32,7 +32,7 @@ _SIDES = re.compile(r"[\d\s,()[\]x×]+")
 _TRAINING = re.compile(
     r"drop|(?:^|\.)p$|momentum|track_running_stats|checkpointing|smoothing|problem_type|jitter|(?:^|_)loss|mask_time|"
     r"(?:^|[_.])(?:noise$|(?:input|label|router)_noise|init(?:$|[_.]|ializ)|aux(?:$|_))|"
-    r"mask_feature|backward|z_loss|requires_grad|freeze|weight_decay|(?:^|_)lr$|amount|n_power_iterations$|target_r$|tinit$|tfinal$|total_step$"
+    r"mask_feature|backward|grad_hooks$|z_loss|requires_grad|freeze|weight_decay|(?:^|_)lr$|amount|n_power_iterations$|target_r$|tinit$|tfinal$|total_step$"
 )
 _TRAINED = re.compile(r"\b(?:n_power_iterations|amount)=[^,)]*")
 """Arguments of hooks that have no effect in eval mode."""
@@ -141,11 +141,16 @@ def impact_of(name: str, type_: str, before: str | None, after: str | None) -> I
         return "training"
     if name in _GRADIENTS.get(type_, ()):
         return "training"
-    if name in HOOKS and _is_of_training(before, after):
+    if is_hooks(name) and _is_of_training(before, after):
         return "training"
     if name == MODE or (_TRAINING.search(name) and not name.endswith(UNREGISTERED)):
         return "numerics" if name == "p" and not re.search("drop|stoch", type_, re.IGNORECASE) else "training"
     return "cosmetic" if _COSMETIC.search(name) else "numerics"
+
+
+def is_hooks(name: str) -> bool:
+    """Return whether a setting has the names of hooks, of a module or, as `weight.backward_hooks`, of a tensor."""
+    return name.rpartition(".")[2] in HOOKS
 
 
 def _is_of_training(before: str | None, after: str | None) -> bool:
@@ -177,9 +182,10 @@ def setting_fact(change: SettingChange, absent: str) -> ChangedFact:
         now, was = modes.get(change.after), modes.get(change.before)
         return ChangedFact(f"now in {now}" if now else f"no longer in {was}", change.impact, False, topic=MODE)
     name = "" if change.name.isdecimal() else change.name
-    if change.name in HOOKS:
-        name = name.replace("_", " ")
-    if change.name in HOOKS or change.name.endswith(UNREGISTERED):
+    if is_hooks(name):
+        owner, dot, kind = name.rpartition(".")
+        name = owner + dot + kind.replace("_", " ")
+    if is_hooks(change.name) or change.name.endswith(UNREGISTERED):
         absent = "none"  # neither hooks nor unregistered modules have a default
     before, after = shown(change.before, absent), shown(change.after, absent)
     if before == after:  # only the digests differ

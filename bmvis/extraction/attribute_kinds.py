@@ -1,6 +1,7 @@
 """Number the modules of a model by their attributes, so that those with equal ones are read once.
 
-Only the `__dict__` of a module is read. What a module registers (children, parameters and buffers) does not count.
+Only the `__dict__` of a module and the slots of its class are read. What a module registers (children, parameters and
+buffers) does not count.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
+
+from bmvis.extraction import introspection
 
 HASHED = frozenset((bool, int, float, str, type(None), torch.dtype, FunctionType, BuiltinFunctionType))
 """Types whose values can be looked up, without code of the value."""
@@ -47,7 +50,7 @@ class AttributeKinds:
 
         Values are equal if they are one object, or plain values of one type. A module with hooks equals only itself.
         """
-        cls, slots = type(module), object.__getattribute__(module, "__dict__")
+        cls, slots = type(module), introspection.module_attributes(module)
         names = tuple(slots)
         known = self._last.get(cls)
         if known is None or known.names != names:

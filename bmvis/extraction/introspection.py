@@ -6,7 +6,8 @@ new tensors (parametrizations do). The dictionaries in `module.__dict__` that th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from types import FunctionType, MemberDescriptorType
 from typing import Any, TypeVar
 
@@ -75,6 +76,18 @@ def attribute(thing: object, name: str, default: Any = None) -> Any:
 def attributes_of(thing: object) -> dict[Any, Any]:
     """Return the attributes of an object, also those that are slots of its class, as of `@dataclass(slots=True)`."""
     return dict(_slots(thing)) | own_dict(thing)
+
+
+def module_attributes(module: nn.Module) -> Mapping[str, Any]:
+    """Return the attributes of a module: its `__dict__`, and the slots of its class if it has any."""
+    own: dict[str, Any] = object.__getattribute__(module, "__dict__")
+    has_slots = _has_slots(type(module))  # type: ignore[arg-type]  # a class, which has a hash
+    return dict(_slots(module)) | own if has_slots else own
+
+
+@lru_cache(maxsize=10_000)
+def _has_slots(cls: type) -> bool:
+    return bool(slot_members(cls))
 
 
 def own_dict(thing: object) -> dict[Any, Any]:

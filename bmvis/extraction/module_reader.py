@@ -13,6 +13,7 @@ from bmvis.extraction.adapters import Deltas
 from bmvis.extraction.class_names import ClassNames
 from bmvis.extraction.extra_repr import ExtraReprReader
 from bmvis.extraction.packed_parameters import has_codebooks, may_be_packed
+from bmvis.extraction.settings.hooks import tensor_hook_settings
 from bmvis.extraction.settings.module_settings import SettingsReader
 from bmvis.extraction.state_code import StateCodeReader
 from bmvis.extraction.tensors import Stored, may_pack, packed, stored
@@ -64,11 +65,16 @@ class ModuleReader:
             buffers=self._buffers(path, module, buffers) if buffers else (),
             extra_repr=extra_repr,
             shared_with=shared_with,
-            settings=None
-            if shared_with is not None
-            else self.settings.read(module, kind, extra_repr, depth, self.extra_reprs.whole),
+            settings=None if shared_with is not None else self._settings(module, kind, extra_repr, depth, parameters),
             state_code=self.state_codes.read(module, kind),
         )
+
+    def _settings(
+        self, module: nn.Module, kind: int, extra_repr: str, depth: int, parameters: introspection.Tensors
+    ) -> dict[str, str] | None:
+        found = self.settings.read(module, kind, extra_repr, depth, self.extra_reprs.whole)
+        hooks = tensor_hook_settings(parameters) if parameters else None
+        return {**(found or {}), **hooks} if hooks else found
 
     def _parameters(
         self, path: str, module: nn.Module, parameters: introspection.Tensors, buffers: introspection.Tensors

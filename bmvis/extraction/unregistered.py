@@ -81,7 +81,7 @@ def find_unregistered(
         if kind in searched_kinds:
             continue
         searched_kinds.add(kind)
-        attributes = list(object.__getattribute__(module, "__dict__").items())
+        attributes = list(introspection.module_attributes(module).items())
         if type(module) not in classes:
             classes.add(type(module))
             attributes += _class_attributes(type(module))

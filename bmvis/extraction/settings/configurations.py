@@ -85,7 +85,7 @@ def _candidates(modules: Iterable[nn.Module]) -> Iterator[tuple[str, Any, bool]]
     classes: dict[type, bool] = {}
     for module in modules:
         cls = type(module)
-        slots = object.__getattribute__(module, "__dict__")
+        slots = introspection.module_attributes(module)
         if cls not in classes:
             classes[cls] = is_of_project(cls)
             of_class = _of_class(cls) if classes[cls] else {}

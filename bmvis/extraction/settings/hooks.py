@@ -1,4 +1,7 @@
-"""Read the hooks of a module as settings: they change what a call computes. No code of a hook runs."""
+"""Read the hooks of a module and of its parameters as settings: they change what a call or a training step computes.
+
+No code of a hook runs.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,11 @@ _HOOKS = {
     "_backward_pre_hooks": "backward_pre_hooks",
     "_backward_hooks": "backward_hooks",
 }
+_TENSOR_HOOKS = {
+    "_backward_hooks": "backward_hooks",
+    "_post_accumulate_grad_hooks": "post_accumulate_grad_hooks",
+}
+"""What `register_hook` and `register_post_accumulate_grad_hook` of a tensor fill."""
 _LAZY = "torch.nn.modules.lazy."
 """What a lazy module registers until it is called: its tensors show that."""
 
@@ -40,6 +48,22 @@ def hook_settings(attributes: Mapping[str, Any], slots: Sequence[str]) -> Iterat
             names = [found for found in names if not found.startswith(_LAZY)]
             if names:
                 yield _HOOKS[slot], " + ".join(first_items(names, MAX_HOOKS))
+
+
+def tensor_hook_settings(tensors: introspection.Tensors) -> dict[str, str]:
+    """Return a setting for each kind of hooks that a tensor has: `weight.backward_hooks`.
+
+    Args:
+        tensors: the parameters of a module, with their names.
+    """
+    found = {}
+    for name, tensor in tensors:
+        for slot, kind in _TENSOR_HOOKS.items():
+            registered = getattr(tensor, slot)
+            if _size(registered):
+                names = map(_hook, list(dict.values(registered)))
+                found[f"{name}.{kind}"] = " + ".join(first_items(names, MAX_HOOKS))
+    return found
 
 
 def _size(registered: Any) -> int:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
+from bmvis.extraction import introspection
 from bmvis.extraction.attribute_kinds import HASHED, keys, zeros
 from bmvis.extraction.settings.class_settings import class_settings
 from bmvis.extraction.settings.config_objects import adapter_configs, is_config
@@ -83,7 +84,7 @@ class SettingsReader:
         return found if above is None or above is mode else self._one({**(found or {}), MODE: str(mode)})
 
     def _without_mode(self, module: nn.Module, extra_repr: str, whole: str) -> dict[str, str] | None:
-        slots = object.__getattribute__(module, "__dict__")
+        slots = introspection.module_attributes(module)
         found = self._plain(type(module), slots, extra_repr)
         if common := self._last[type(module)].common:
             shown = self._shown(extra_repr)

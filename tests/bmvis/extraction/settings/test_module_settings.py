@@ -87,3 +87,29 @@ def test_hooks_of_lazy_modules_are_no_settings() -> None:
     assert "forward_pre_hooks" not in settings(layer)
     layer.register_forward_pre_hook(print)
     assert settings(layer)["forward_pre_hooks"] == "builtins.print()"
+
+
+def test_hooks_of_parameters_are_settings_of_the_module() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    model[1].weight.register_hook(print)
+    model[1].bias.register_post_accumulate_grad_hook(repr)
+    hooks = {
+        "weight.backward_hooks": "builtins.print()",
+        "bias.post_accumulate_grad_hooks": "builtins.repr()",
+    }
+    assert [module.settings for module in capture(model).modules] == [None, None, hooks]
+
+
+class Slotted(nn.Module):
+    __slots__ = ("layers", "power")
+
+    def __init__(self, power: int, layers: int = 0) -> None:
+        super().__init__()
+        self.power = power
+        self.layers = [nn.Linear(1, 1) for _ in range(layers)]
+
+
+def test_slots_of_a_module_are_attributes() -> None:
+    model = capture(nn.Sequential(Slotted(2), Slotted(3), Slotted(3, layers=2)))
+    assert [(module.settings or {}).get("power") for module in model.modules] == [None, "2", "3", "3"]
+    assert [note.partition(" that")[0] for note in model.notes] == ["2.layers is a list with 2 modules (4 parameters)"]
