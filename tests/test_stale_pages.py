@@ -24,6 +24,7 @@ from edits import (
 )
 from further_edits import FURTHER_FRESH, FURTHER_STALE, variables
 from more_edits import MORE_FRESH, MORE_STALE
+from process_edits import PROCESS_FRESH, PROCESS_STALE
 from pythons import TORCH_PYTHON
 
 HEAD = """\
@@ -297,6 +298,7 @@ STALE = {
     ),
     **MORE_STALE,
     **FURTHER_STALE,
+    **PROCESS_STALE,
 }
 
 FRESH = {
@@ -384,6 +386,7 @@ FRESH = {
     "another file": Row("width = 3", write("src/unrelated.py", "X = 1"), {"src/unrelated.py": "X = 0"}, is_stale=False),
     **MORE_FRESH,
     **FURTHER_FRESH,
+    **PROCESS_FRESH,
 }
 ROWS = STALE | FRESH
 HOSTS = ("sphinx", "mkdocs")

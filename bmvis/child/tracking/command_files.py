@@ -31,6 +31,10 @@ _MAX_TREE = 1000
 _SHELL_VARIABLE = re.compile(r"\$[{(]?([A-Za-z_]\w{0,200})")
 _VARIABLE = re.compile(r"[A-Za-z_]\w{0,200}")
 _ENVIRONMENT = re.compile(r"\b(environb?|getenvb?|env)\b")
+_PATH = re.compile(r"(?=.*[./])(?=.*[A-Za-z_])[\w+@-][\w.+@-]*(/[\w.+@-]+)*|(\.{0,2}/)+[\w.+@-]+(/[\w.+@-]+)*")
+"""A text that looks like a path: it has a slash or a period, and is no number."""
+_AFTER_VARIABLE = re.compile(r"(?:\$\w+|[})])/")
+"""What precedes a path in a shell script: `$HERE/`, `${HERE%/*}/` or `$(dirname "$0")/`."""
 _IMPLICIT = {
     "make": ("Makefile", "makefile", "GNUmakefile"),
     "gmake": ("Makefile", "makefile", "GNUmakefile"),
@@ -56,6 +60,7 @@ _UNREAD = frozenset(("__pycache__", "node_modules", "site-packages"))
 def named_files(command: object, folder: object, path: Iterable[str] = ()) -> Iterator[str]:
     """Yield paths of files that a command names or depends on, and of the modules that its Python scripts can import.
 
+    Files that do not exist count if the word looks like a path: the command can look for them.
     For wildcards these are the files that match, and the folder in which the shell looks for them.
 
     Args:
@@ -136,6 +141,8 @@ def _files(words: list[str], here: str, path: list[str], depth: int = 0) -> Iter
                     yield str(file.parent)
                 if os.path.isfile(file):
                     yield from _with_parts(file, here, path, depth)
+                elif _is_missing(text, file):
+                    yield str(file)
     for implicit in (name for word in words for name in _IMPLICIT.get(Path(word).name, ())):
         for file in (Path(folder, implicit) for folder in folders):
             if os.path.isfile(file):
@@ -150,8 +157,26 @@ def _with_parts(file: Path, here: str, path: list[str], depth: int) -> Iterator[
     kind = kind_of(file)
     if kind == "python":
         yield from modules_of(file, path)
+        yield from _near(QUOTED.findall(script_text(file)), [here, str(file.parent), str(file.parent.parent)])
     if kind == "shell" and depth < _MAX_DEPTH:
-        yield from _files(shell_words(script_text(file)), here, path, depth + 1)
+        words = shell_words(script_text(file))
+        yield from _files(words, here, path, depth + 1)
+        tails = [_AFTER_VARIABLE.split(word)[-1] for word in words]
+        yield from _near(tails, [str(file.parent), str(file.parent.parent)])
+
+
+def _near(texts: Iterable[str], folders: list[str]) -> Iterator[str]:
+    """Yield the files that texts of a script name, relative to folders, and those that do not exist."""
+    for text in islice(texts, MAX_MODULES):
+        for folder in () if "\0" in text else folders:
+            file = Path(os.path.normpath(os.path.join(folder, text)))
+            if os.path.isfile(file) or _is_missing(text, file):
+                yield str(file)
+
+
+def _is_missing(text: str, file: Path) -> bool:
+    """Return whether a text looks like the path of a file that is not there, in a folder that is."""
+    return bool(_PATH.fullmatch(text)) and not os.path.lexists(file) and os.path.isdir(file.parent)
 
 
 def _trees(words: list[str], folders: list[str]) -> Iterator[str]:

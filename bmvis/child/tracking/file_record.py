@@ -19,6 +19,7 @@ from typing import Any
 from bmvis.child.tracebacks import is_project_file
 from bmvis.child.tracking import native_files, source_opens
 from bmvis.child.tracking.fork_log import ForkLog
+from bmvis.child.tracking.opened_files import OpenedFiles
 from bmvis.child.tracking.project_paths import ProjectPaths, open_folder, source_path
 from bmvis.child.tracking.reentry import once
 from bmvis.source.dependencies import MAX_STAT_BYTES, is_large, value_of
@@ -53,6 +54,8 @@ class FileRecord:
         """Whether user code has used the network, or has started another process."""
         self.busy = threading.local()
         """The threads in which no accesses are recorded (`reentry.once`)."""
+        self.opened = OpenedFiles()
+        """The files that commands and native code open."""
         self._forks = ForkLog()
         self._is_project: dict[str, bool] = {}
 
@@ -202,9 +205,7 @@ class FileRecord:
             self.values.setdefault((kind, path), value_of(Dependency(kind, path)))
             self.seen[self.current].add((kind, path))
             self.written.update([path] if is_written else [])
-        for path in native_files.mapped_files():
-            if self.paths.is_in_scope(path):
-                self.note_content(path, None)
+        self._note_opened()
         chosen = {*keys, *self.seen[self.current], *self.seen[""]}
         chosen = {("file", path) if self._is_read(kind, path) else (kind, path) for kind, path in chosen}
         for kind, path in sorted(chosen):
@@ -214,6 +215,15 @@ class FileRecord:
                 yield Dependency(kind, path, self.values[kind, path])
             elif value := value_of(Dependency(kind, path)):
                 yield Dependency(kind, path, value, is_written=True)
+
+    def _note_opened(self) -> None:
+        """Record the files that commands and native code have opened, apart from those that Python code opened too."""
+        for path in (*native_files.mapped_files(), *self.opened.files()):
+            if self.paths.is_in_scope(path) and ("source", path) not in self.values:
+                self.note_content(path, None)
+        for folder in self.opened.data_folders():
+            if self.paths.is_in_scope(os.path.join(folder, "_")) and f"{folder}{os.sep}" not in self.paths.roots:
+                self.note("names", folder, None)
 
     def _is_read(self, kind: DependencyKind, path: str) -> bool:
         """Return whether any code has read a source, or its state, that was also imported."""

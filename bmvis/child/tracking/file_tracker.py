@@ -142,6 +142,7 @@ class FileTracker:
         """Record a compiled extension; the event has a file only for those."""
         if file and self.record.paths.is_in_scope(path := self.record.paths.absolute(file)):
             self.record.note("file", path, frame)
+            self._watch_opened(path)
 
     def _on_database(self, frame: FrameType, file: Any, *_: Any) -> None:
         path, query = self.record.paths.absolute(file), ""
@@ -152,10 +153,17 @@ class FileTracker:
             if "mode=ro" not in query:
                 self.record.written.add(path)
             self.record.note("file", path, frame)
+        self.record.opened.start(self.record.paths.roots)  # for `ATTACH`
 
     def _on_native(self, frame: FrameType, file: Any) -> None:
         if file:
             self.record.note_content(file, frame)
+            self._watch_opened(self.record.paths.absolute(file))
+
+    def _watch_opened(self, library: str) -> None:
+        """Ask the kernel for opened files if a compiled library belongs to the project, which can open any of them."""
+        if library and self.record.paths.is_in_scope(library):
+            self.record.opened.start(self.record.paths.roots)
 
     def _on_leave(self, _frame: FrameType, *_: Any) -> None:
         self.record.has_left_process = True
@@ -164,6 +172,13 @@ class FileTracker:
         self, frame: FrameType, command: Any, arguments: Any = (), folder: Any = None, environment: Any = None
     ) -> None:
         self.record.has_left_process = True
+        self.record.opened.collect()
+        self._note_command(frame, command, arguments, folder, environment)
+        self.record.opened.start(self.record.paths.roots)
+        self.record.opened.forget()
+
+    def _note_command(self, frame: FrameType, command: Any, arguments: Any, folder: Any, environment: Any) -> None:
+        """Record what a command names, before it runs."""
         folder = folder if isinstance(folder, str | bytes | os.PathLike) else None
         path = [*_search_path(environment), *filter(self.record.paths.is_in_scope, filter(None, sys.path))]
         for part in ([command], arguments):
