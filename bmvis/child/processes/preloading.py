@@ -23,6 +23,9 @@ from bmvis.child.building import loader
 from bmvis.child.processes.preload_requests import Wanted
 from bmvis.child.processes.user_process import OWN_MODULES
 from bmvis.child.tracebacks import is_library
+from bmvis.child.tracking.native_files import READERS, original
+from bmvis.extraction.call import uncompiled
+from bmvis.extraction.call.uncompiled import CompilerFinder
 
 MANY = 25
 """Minimum number of modules of an import that is preloaded: preloading costs two forks and a scan of all modules."""
@@ -73,7 +76,7 @@ def _namespaces(modules: Mapping[str, ModuleType]) -> Iterator[tuple[str, _Names
 def _digest(module: ModuleType, count: int) -> int:
     if module.__name__ in _WATCHED:
         names = islice(vars(module).items(), count)
-        return hash(tuple(id(value) for name, value in names if name != _WATCHED_NAME))
+        return hash(tuple(id(original(value)) for name, value in names if name != _WATCHED_NAME))
     return hash(tuple(map(id, islice(vars(module).values(), count))))
 
 
@@ -89,12 +92,13 @@ def _is_same(name: str, before: _Namespace) -> bool:
     )
 
 
-_WATCHED, _WATCHED_NAME = frozenset({"torch", "torch.utils.dlpack"}), "to_dlpack"
-"""A function that bmvis itself replaces while it calls a factory (`bmvis.extraction.meta_device.meta_failures`)."""
+_WATCHED, _WATCHED_NAME = frozenset({"torch.utils.dlpack", *READERS}), "to_dlpack"
+"""Modules with functions that bmvis itself replaces: readers of files, and, while it calls a factory, `to_dlpack`
+(`bmvis.extraction.meta_device.meta_failures`)."""
 _WARNED = "__warningregistry__"
 """The name that Python adds to a module that warns."""
-_CHANGING = frozenset({"torch.utils._device"})
-"""Modules with a global that `with torch.device(...)` sets; bmvis itself calls factories under it."""
+_CHANGING = frozenset({"torch.utils._device", "torch.utils._python_dispatch", "torch.backends.mha"})
+"""Modules with a global that bmvis itself sets while it calls factories (`with torch.device(...)`) and models."""
 
 
 class LibraryFinder:
@@ -169,7 +173,7 @@ class LibraryFinder:
         return (
             dict(os.environ) == self._environment
             and os.getcwd() == self._directory
-            and [finder for finder in sys.meta_path if finder is not self] == self._meta_path
+            and [one for one in sys.meta_path if not isinstance(one, LibraryFinder | CompilerFinder)] == self._meta_path
             and sys.modules["torch"].get_default_dtype() is sys.modules["torch"].float32
             and all(map(_is_unchanged, self._loaded.modules.items()))
             and not any(_is_stub(sys.modules[name]) for name in sys.modules.keys() - self._loaded.modules.keys())
@@ -226,7 +230,7 @@ def _is_in_library_body(frame: FrameType | None) -> bool:
 
 def _outermost(name: str, frame: FrameType | None) -> str:
     """Return the module that the code imports, if `name` is one of its parents."""
-    while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
+    while frame is not None and frame.f_code.co_filename.startswith(("<frozen importlib", uncompiled.__file__)):
         imported = frame.f_locals.get("name")
         if frame.f_code.co_name == "_find_and_load" and isinstance(imported, str):
             name = imported

@@ -33,6 +33,8 @@ READERS: Mapping[str, tuple[str, ...]] = {
     "torchvision.io.image": ("read_file",),
 }
 """Functions that open the files which their arguments name, without Python; `*` matches any part of a name."""
+_originals: dict[int, tuple[object, object]] = {}
+"""Each function that was put in place of a reader, by its `id`, with the reader."""
 _MAPS = Path("/proc/self/maps")
 Note = Callable[[object], None]
 
@@ -94,10 +96,16 @@ def _wrap(holder: Any, name: str, note: Note) -> None:
                 note(argument)
         return reader(*arguments, **keywords)
 
+    _originals[id(read)] = read, reader
     try:
         setattr(holder, name, staticmethod(read) if isinstance(holder, type) and not is_method else read)
     except (AttributeError, TypeError):
         pass  # a class of C that cannot be changed
+
+
+def original(value: object) -> object:
+    """Return the reader that a function was put in place of, or the value itself if it is no such function."""
+    return _originals.get(id(value), (value, value))[1]
 
 
 def _initialize_nothing(self: object, *_: object, **__: object) -> None:

@@ -23,6 +23,7 @@ from bmvis.extraction import introspection
 from bmvis.extraction.attribute_kinds import AttributeKinds
 from bmvis.extraction.call.call_recorder import Recorder, Seen
 from bmvis.extraction.call.operation_counts import OperationCounts
+from bmvis.extraction.call.uncompiled import uncompiled
 from bmvis.extraction.dataflow.dataflow_graph import record_inputs, to_dataflow
 from bmvis.extraction.dataflow.dataflow_recorder import DataflowRecorder
 from bmvis.extraction.dataflow.functions import FunctionNames
@@ -172,7 +173,7 @@ def _call_watched(
     flow = recorder.dataflow
     called_with = record_inputs(flow, model, positional, named) if flow else ""
     with ExitStack() as stack:
-        stack.enter_context(_uncompiled())  # first: what it imports is preloaded if nothing was changed before
+        stack.enter_context(uncompiled())
         stack.enter_context(_evaluating(model))
         stack.callback(register_module_forward_pre_hook(recorder.enter).remove)
         stack.callback(register_module_forward_hook(recorder.leave, always_call=True, **_WITH_KEYWORDS).remove)
@@ -204,17 +205,6 @@ def _items(output: Iterator[Any], model: nn.Module, recorder: Recorder) -> list[
         if recorder.dataflow:
             recorder.dataflow.unseen.append(f"what the model yields after the first {MAX_ITEMS} values")
     return items
-
-
-@contextmanager
-def _uncompiled() -> Iterator[None]:
-    """Run compiled functions eagerly: `torch.compile` can take minutes, and its code does not call modules."""
-    set_stance = getattr(torch.compiler, "set_stance", None)  # since PyTorch 2.6
-    if set_stance is None:
-        yield
-        return
-    with set_stance("force_eager"):
-        yield
 
 
 @contextmanager

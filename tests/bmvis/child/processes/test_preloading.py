@@ -31,6 +31,7 @@ def main():
 
     from bmvis.child.processes.import_effects import ProcessState
     from bmvis.child.processes.preloading import LibraryFinder, Loaded
+    from bmvis.child.tracking.native_files import NativeReaders
     from bmvis.extraction.meta_device.meta_failures import FailureLog, watched_calls
 
     def new_finder():
@@ -45,6 +46,10 @@ def main():
     with warnings.catch_warnings(record=True):
         warnings.warn_explicit("old", UserWarning, "file", 1, registry=vars(torch.nn).setdefault(REGISTRY, {}))
     found["warning"] = REGISTRY in vars(torch.nn) and finder._is_clean()
+    finder = new_finder()
+    reader = torch.from_file
+    NativeReaders(print).watch()
+    found["readers"] = torch.from_file is not reader and finder._is_clean()
     for name, change in CHANGES.items():
         with pytest.MonkeyPatch.context() as patch:
             finder = new_finder()
@@ -69,6 +74,10 @@ def test_factory_that_is_watched_can_import_preloaded_libraries(found):
     assert found["watched factory"] is True
 
 
+def test_readers_of_files_that_are_watched_do_not_prevent_preloading(found):
+    assert found["readers"] is True
+
+
 def test_library_that_warned_does_not_prevent_preloading(found):
     assert found["warning"] is True
 
@@ -86,17 +95,22 @@ def test_changes_that_a_library_can_observe_prevent_preloading(change, found):
 
 ZOO = """
 import sys
+import torch
 from torch import nn
 
+class Compiling(nn.Linear):
+    def forward(self, x):
+        return torch.compile(super().forward, backend="eager")(x)
+
 def net(width):
-    return nn.Linear(width, 1 + ("torch._dynamo" in sys.modules))
+    return Compiling(width, 1 + ("torch._dynamo" in sys.modules))
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="templates need Linux")
 @pytest.mark.usefixtures("own_workers", "forked_starts")
 def test_what_calls_of_models_import_is_preloaded_for_the_second_model(tmp_path):
-    """PyTorch imports 800 modules for `torch.compiler.set_stance`, in a second."""
+    """PyTorch imports 800 modules for `torch.compile`, in a second."""
     from bmvis.source.source import Source
 
     (tmp_path / "zoo.py").write_text(ZOO)
