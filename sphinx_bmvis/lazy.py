@@ -30,6 +30,7 @@ TRANSFORMS: tuple[tuple[str, int, type[nodes.Element]], ...] = (
     ("tables:FillTables", 5, model_table),
     ("tables:AlignText", 6, table_box),
     ("tables:AlignLatex", 6, table_box),
+    ("tables:SplitCells", 6, table_box),
     ("transforms:FillTrees", 5, model_structure),
     ("transforms:PlainTrees", 6, model_structure),
 )

@@ -101,6 +101,21 @@ class AlignText(SphinxPostTransform):
                         entry.children = [nodes.paragraph(text=padded)]
 
 
+class SplitCells(SphinxPostTransform):
+    """Write cells of several columns as one cell and empty ones, because man pages and Texinfo have no others."""
+
+    default_priority = 6
+    formats = ("man", "texinfo")
+
+    def run(self, **kwargs: Any) -> None:
+        """Split the cells of all tables on the page."""
+        for box in self.document.findall(table_box):
+            for row in box.findall(nodes.row):
+                for entry in list(row.children):
+                    assert isinstance(entry, nodes.entry)
+                    row += _empty_cells(entry)
+
+
 class AlignLatex(SphinxPostTransform):
     """Align cells in LaTeX: numbers at their points, and cells of several columns at the left.
 
@@ -117,7 +132,7 @@ class AlignLatex(SphinxPostTransform):
                 if "bmvis-group" in row["classes"]:
                     [head] = row.children
                     assert isinstance(head, nodes.entry)
-                    row += [nodes.entry() for _ in range(head.attributes.pop("morecols", 0))]
+                    row += _empty_cells(head)
             for entry in box.findall(nodes.entry):
                 if "bmvis-failed" in entry["classes"]:
                     [paragraph] = entry.children
@@ -127,3 +142,8 @@ class AlignLatex(SphinxPostTransform):
                 if gap := value["cell"].gap:
                     missing = gap.replace(POINT_SPACE, ".").replace(DIGIT_SPACE, "0")
                     value += nodes.raw("", rf"\phantom{{{missing}}}", format="latex")
+
+
+def _empty_cells(entry: nodes.entry) -> list[nodes.entry]:
+    """Make a cell of several columns one of a single column, and return the empty cells for the others."""
+    return [nodes.entry() for _ in range(entry.attributes.pop("morecols", 0))]

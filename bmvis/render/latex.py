@@ -20,6 +20,8 @@ from bmvis.view.figure.targets import numbers_of_paths
 from bmvis.view.page import Page, Row
 from bmvis.view.param_groups import ParamGroupTable
 
+KEPT = 2
+"""Number of rows at the start of a tree after which no page ends."""
 _LINES = {"├── ": r"\bmvisfork", "└── ": r"\bmvislast", "│   ": r"\bmvispass", "    ": r"\bmvisgap"}
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -81,10 +83,11 @@ def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False) -> s
         rf"\bmvisrow{{{_guide(line)}}}{{{_row_label(row, label)}{writer.row(row)}{cell}}}"
         for line, row, cell in zip(lines, page.rows, table_cells, strict=True)
     ]
+    body = [rf"{row}\nobreak" for row in body[:KEPT]] + body[KEPT:]
     if page.param_groups:
         body += _param_groups(page.param_groups, page.totals, writer)
     body += [rf"\bmvisnote{{{writer.text(note)}}}" for note in summary.notes(page)]
-    shown = [] if page.is_figure_alone else body
+    shown = [] if page.is_figure_alone else [r"\medskip"] * bool(figure) + body
     if page.figure and page.is_figure_alone:  # all its boxes are on one page: the targets are above the figure
         head += "".join(label(f".{number}") for number in sorted(numbers_of_paths(page.figure).values()))
     return "\n".join([r"\begin{bmvistree}" + head, *figure, *shown, r"\end{bmvistree}"])

@@ -1,5 +1,8 @@
 """Accessibility of trees: browser and system settings, zoom, direction of text, and print."""
 
+import shutil
+import subprocess
+
 import pytest
 from contrast import faint
 from trees import bert, page, tensor
@@ -121,6 +124,18 @@ def test_print_shows_folded_rows_dark_on_light_without_toolbar(tab):
     )
     tab.page.evaluate("document.documentElement.style.backgroundColor = '#fff'")
     assert faint(tab.page) == {}
+
+
+@pytest.mark.skipif(not shutil.which("pdftotext"), reason="Poppler is not installed: .ci/checkers")
+def test_no_printed_page_ends_with_a_heading_of_a_tree(tab, tmp_path):
+    tab.open_trees(f"<div></div><h2>The encoder</h2>{to_html(layout(bert(), Options()), 'm')}")
+    for height in range(790, 900, 12):
+        tab.page.evaluate("height => document.querySelector('main > div').style.height = `${height}px`", height)
+        tab.page.pdf(path=tmp_path / "page.pdf", format="A4")
+        text = subprocess.run(["pdftotext", tmp_path / "page.pdf", "-"], capture_output=True, text=True, check=True)
+        first, second = text.stdout.split("\f")[:2]
+        assert ("The encoder" in first) == ("share" in first) == ("embeddings" in first), height
+        assert "encoder" in second
 
 
 def test_right_to_left_page_keeps_rows_left_to_right(tab):

@@ -173,6 +173,7 @@ def test_every_builder_takes_tables(nets):
         built = site.build(builder, suppress_warnings=["bmvis"])
         assert "bmvis" not in built.warnings, builder
         assert "ERROR" not in built.warnings, builder
+        assert "not supported" not in built.warnings, builder
     assert 'msgid "What we & they have"' in site.build("gettext").read("index.pot")
     text = site.build("text").read("index.txt").replace("\N{NO-BREAK SPACE}", " ")
     assert re.search(r"\| Large +\| Linear +\| +2M ", text)
