@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bmvis.errors import BmvisError, NoTorchError, OptionError
 from bmvis.options.definitions import BY_NAME, Options
+from bmvis.options.markup_names import COMPARE, FACT, GALLERY, OPTIMIZER, TABLE
 from bmvis.options.parsing import COMPARED, parse_options, resolve_mapping_file, take_comparison, take_optimizer
 from bmvis.reference import short_name
 from bmvis.render.html.error_box import error_box
@@ -29,7 +30,7 @@ from mkdocs_bmvis.drawings import (
     problem_now,
     problems_of,
 )
-from mkdocs_bmvis.element import COMPARE, FACT, GALLERY, OPTIMIZER, TABLE, Element, refuse_unknown_attributes
+from mkdocs_bmvis.element import Element, refuse_unknown_attributes
 from mkdocs_bmvis.page import HostPage, place_in_sources
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, SharedSource, likely_files, request_model

@@ -8,26 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from html import unescape
 
 import msgspec
 
 from bmvis.errors import OptionError
 from bmvis.lazy_regex import lazy_regex
+from bmvis.options.markup_names import GALLERY, NAME, NAMES, TABLE
 from bmvis.options.option_hints import option_hint
 
-NAME, COMPARE, OPTIMIZER, GALLERY, TABLE = BLOCKS = (
-    "model-structure",
-    "model-compare",
-    "model-optimizer",
-    "model-gallery",
-    "model-table",
-)
-"""Elements that are blocks of their own."""
-FACT = "model-fact"
-"""The element in a sentence."""
-NAMES = (*BLOCKS, FACT)
 START = lazy_regex(rf"<(?P<name>{'|'.join(NAMES)})(?![\w-])", re.IGNORECASE)
 _INSIDE = r"""(?:[^"'<>]|"[^"]*"|'[^']*')*"""
 OPENING = lazy_regex(rf"{START.pattern}(?P<attributes>{_INSIDE}?)(?P<empty>/?)>", re.IGNORECASE)
@@ -55,12 +44,6 @@ class Element(msgspec.Struct, frozen=True):
 LIKE = lazy_regex(r"<(?P<like>model[\w-]*)", re.IGNORECASE)
 """Elements that can be a misspelling of one of these."""
 MISNAMED = lazy_regex(rf"{LIKE.pattern}{_INSIDE}>(?:\s*</model[\w-]*\s*>)?", re.IGNORECASE)
-
-
-def intended(name: str) -> str | None:
-    """Return the element whose name was misspelled, or None. `model-viewer` is the element of another library."""
-    close = get_close_matches(name.lower(), NAMES, n=1, cutoff=0.8)
-    return close[0] if close and name.lower() not in NAMES else None
 
 
 def is_open(text: str) -> bool:

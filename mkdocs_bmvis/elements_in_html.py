@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from bmvis.lazy_regex import lazy_regex
+from bmvis.options.markup_names import FACT
 from bmvis.render.html.markup import Markup, join, tag
 from mkdocs_bmvis.drawing import Trees
-from mkdocs_bmvis.element import FACT, LIKE, WHOLE, read_element
+from mkdocs_bmvis.element import LIKE, WHOLE, read_element
 from mkdocs_bmvis.page import HostPage
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from markdown.util import ETX, STX, AtomicString
 
 from bmvis.errors import OptionError
 from bmvis.lazy_regex import lazy_regex
+from bmvis.options.markup_names import BLOCKS, FACT, intended
 from bmvis.render.html import assets
 from bmvis.render.html.markup import Markup, join
 from mkdocs_bmvis import docs_assets
@@ -28,13 +29,10 @@ from mkdocs_bmvis.autorefs import ModuleLinks, type_link, with_ends
 from mkdocs_bmvis.drawing import Trees, shared_trees
 from mkdocs_bmvis.drawings import IDS
 from mkdocs_bmvis.element import (
-    BLOCKS,
-    FACT,
     LIKE,
     MISNAMED,
     WHOLE,
     Element,
-    intended,
     is_open,
     read_element,
 )
@@ -122,6 +120,8 @@ class _Expansion:
 
     def begin(self, text: str) -> None:
         self.page = current_page(self.md, text, self.extension.page)
+        for line, raw, error in self.page.sphinx_markup() if "model" in text.lower() else ():
+            self.trees.fail(error, raw, self.page, line)
 
     def draw(self, parent: ElementTree.Element, element: Element) -> None:
         """Add the HTML of an element to the document. It is stashed, so that no other processor changes it."""

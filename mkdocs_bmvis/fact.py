@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bmvis.errors import BmvisError, OptionError
+from bmvis.options.markup_names import FACT
 from bmvis.overviews.fact_text import fact_text
 from bmvis.overviews.facts import FACT_OPTIONS, FactRequest, parse_fact, unknown
 from bmvis.render.html.fact import to_html_fact
 from bmvis.render.html.markup import Markup
 from bmvis.source.pyproject import read_project
-from mkdocs_bmvis.element import FACT, Element, refuse_unknown_attributes
+from mkdocs_bmvis.element import Element, refuse_unknown_attributes
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, request_model
 from mkdocs_bmvis.watch_list import WatchList

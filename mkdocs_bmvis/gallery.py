@@ -9,6 +9,7 @@ from typing import NamedTuple
 from bmvis.errors import BmvisError
 from bmvis.model.tree import Model
 from bmvis.options.definitions import Options
+from bmvis.options.markup_names import GALLERY
 from bmvis.overviews.cards import arranged, figure_problems, make_card
 from bmvis.overviews.entries import Entry, expand, read_entries
 from bmvis.overviews.gallery_options import GALLERY_OPTIONS, GalleryOptions, parse_gallery_options
@@ -20,7 +21,7 @@ from bmvis.source.column_sources import column_sources
 from bmvis.source.dependencies import file_dependencies
 from bmvis.source.pyproject import read_project
 from mkdocs_bmvis.drawings import DependencyRecorder, Report
-from mkdocs_bmvis.element import GALLERY, Element, attributes_of_list
+from mkdocs_bmvis.element import Element, attributes_of_list
 from mkdocs_bmvis.page import GalleryKey, HostPage
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, likely_files, request_model

@@ -15,8 +15,8 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
 
 from bmvis.generated_files import write_if_changed
+from bmvis.options.markup_names import GALLERY, NAME, TABLE
 from mkdocs_bmvis.drawing import Trees
-from mkdocs_bmvis.element import GALLERY, NAME, TABLE
 from mkdocs_bmvis.nav import complete, placed
 from mkdocs_bmvis.page import GalleryKey
 from mkdocs_bmvis.table_links import trees_on

@@ -16,7 +16,7 @@ from griffe import Alias, Class, Docstring, Extension, Function, GriffeLoader, O
 from griffe import Module as PythonModule
 
 from bmvis.options.class_rules import class_reference, parse_rules, without_tree
-from mkdocs_bmvis.element import NAME
+from bmvis.options.markup_names import NAME
 
 LOG = logging.getLogger("mkdocs.plugins.bmvis")
 _ROOTS = re.compile(

@@ -16,8 +16,9 @@ from markdown.treeprocessors import Treeprocessor
 from markdown.util import AtomicString
 
 from bmvis.lazy_regex import lazy_regex
+from bmvis.options.markup_names import FACT
 from bmvis.render.html.markup import Markup
-from mkdocs_bmvis.element import FACT, Element, read_element
+from mkdocs_bmvis.element import Element, read_element
 
 _OF_FACT = "data-bmvis-fact"
 """Marks the element of a fact until headings have ids."""

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from bmvis.errors import OptionError
 from bmvis.options.definitions import Options
+from bmvis.options.markup_names import GALLERY, TABLE
 from bmvis.overviews import pages
 from bmvis.overviews.entries import Entry
 from bmvis.overviews.gallery_options import GalleryOptions
 from bmvis.overviews.table_options import TableOptions
-from mkdocs_bmvis.element import GALLERY, TABLE, Element, read_element
+from mkdocs_bmvis.element import Element, read_element
 from mkdocs_bmvis.gallery import finder, gallery_key, read_gallery
 from mkdocs_bmvis.page import GalleryKey
 from mkdocs_bmvis.positions import element_starts

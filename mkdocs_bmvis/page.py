@@ -15,6 +15,7 @@ from bmvis.lazy_regex import lazy_regex
 from bmvis.unique_names import unique_name
 from mkdocs_bmvis.element import LIKE
 from mkdocs_bmvis.positions import drawn_first
+from mkdocs_bmvis.sphinx_markup import sphinx_markup
 
 _BETWEEN = lazy_regex(r"[\s>]+")
 """Text that containers add inside a tag: line breaks, indentation, and quote markers."""
@@ -52,6 +53,8 @@ class HostPage(msgspec.Struct, eq=False, dict=True):
     """Identifiers and anchors of the last trees, for autorefs."""
     assets: set[str] = set()
     """The stylesheets and scripts that the page already contains or links."""
+    is_searched: bool = False
+    """Whether directives of Sphinx were reported."""
     model_links: Mapping[str, str] = {}
     """Where the models of the site are, by reference: their pages, or else their first trees."""
     model_pages: Mapping[GalleryKey, Mapping[str, str]] | None = None
@@ -98,6 +101,12 @@ class HostPage(msgspec.Struct, eq=False, dict=True):
         if self.file is not None and self.file.is_file():
             written = self.file.read_text(encoding="utf-8-sig", errors="replace")
         return written
+
+    def sphinx_markup(self) -> Iterator[tuple[int, str, OptionError]]:
+        """Yield directives of Sphinx in the file of the page, at the first call only: pages are converted in parts."""
+        if not self.is_searched and not self.is_excerpt:
+            self.is_searched = True
+            yield from sphinx_markup(self._written)
 
     @cached_property
     def _starts(self) -> list[int]:

@@ -21,13 +21,13 @@ from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page as SitePage
 
 from bmvis.errors import OptionError
+from bmvis.options.markup_names import TABLE
 from bmvis.render.html import assets
 from bmvis.untrusted.log_text import Log, forward
 from mkdocs_bmvis.autorefs import type_link
 from mkdocs_bmvis.docs_assets import is_shipped
 from mkdocs_bmvis.drawing import Trees
 from mkdocs_bmvis.drawings import LOG, Drawings
-from mkdocs_bmvis.element import TABLE
 from mkdocs_bmvis.elements_in_html import draw_in_html
 from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension
 from mkdocs_bmvis.gallery_pages import Galleries

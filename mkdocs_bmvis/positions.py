@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from bmvis.lazy_regex import lazy_regex
-from mkdocs_bmvis.element import FACT, LIKE
+from bmvis.options.markup_names import FACT
+from mkdocs_bmvis.element import LIKE
 
 _NOT_DRAWN = lazy_regex(
     r"^[ \t>]*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,}).*?^[ \t>]*(?P=fence)[`~]*[ \t]*$|<!--.*?-->"
@@ -23,8 +25,19 @@ _MARKERS = lazy_regex(r"[\s>]*(?:(?:[-*+]|\d+[.)]|:|\[\^[^]]+\]:)\s+[\s>]*)*")
 
 def element_starts(text: str) -> list[int]:
     """Return the positions of all elements that can be one of bmvis, except in code fences, code spans and comments."""
-    drawn = _NOT_DRAWN.sub(lambda passage: re.sub(r"[^\n]", " ", passage[0]), text)
-    return [match.start() for match in LIKE.finditer(drawn)]
+    return [match.start() for match in LIKE.finditer(without_code(text))]
+
+
+def without_code(text: str) -> str:
+    """Return the text with spaces instead of code fences, code spans and comments."""
+    return _NOT_DRAWN.sub(lambda passage: re.sub(r"[^\n]", " ", passage[0]), text)
+
+
+def code_passages(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the position and the text of each code fence, without those inside of other code."""
+    for found in _NOT_DRAWN.finditer(text):
+        if found["fence"]:
+            yield found.start(), found[0]
 
 
 def drawn_first(text: str) -> list[int]:

@@ -12,6 +12,7 @@ import msgspec
 from bmvis.errors import BmvisError
 from bmvis.model.tree import Model
 from bmvis.options.definitions import Options
+from bmvis.options.markup_names import TABLE
 from bmvis.overviews.entries import Entry, read_entries
 from bmvis.overviews.own_columns import Rows, row_problems
 from bmvis.overviews.results import build_results
@@ -22,7 +23,7 @@ from bmvis.render.html.table import to_html_table
 from bmvis.source.pyproject import read_project
 from bmvis.worker.protocol import ModelRequest
 from mkdocs_bmvis.drawings import DependencyRecorder, Report
-from mkdocs_bmvis.element import TABLE, Element, attributes_of_list
+from mkdocs_bmvis.element import Element, attributes_of_list
 from mkdocs_bmvis.gallery import finder, gallery_key, own_columns
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import Settings

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bmvis.errors import InvalidReferenceError
 from bmvis.lazy_regex import lazy_regex
+from bmvis.options.markup_names import NAME, OPTIMIZER
 from bmvis.reference import short_name
-from mkdocs_bmvis.element import NAME, OPTIMIZER, read_element
+from mkdocs_bmvis.element import read_element
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.positions import element_starts
 

@@ -1,33 +1,89 @@
-"""Warn about elements of MkDocs, such as `<model-structure>`, on pages of Sphinx, where a browser ignores them."""
+"""Warn about markup that shows nothing on a page of Sphinx: elements of MkDocs, and directives with a typing error.
+
+A browser ignores unknown elements, and docutils takes `.. model-structure: zoo:bert`, with one colon, for a comment.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
 
 from bmvis.errors import OptionError
 from bmvis.lazy_regex import lazy_regex
+from bmvis.options.markup_names import FACT, intended
 from sphinx_bmvis.errors import warn
 
-_ELEMENT = lazy_regex(r"(?s)<!--.*?(?:-->|\Z)|<(model-(?:structure|compare|optimizer|gallery|table|fact))(?![\w-])")
+_ELEMENT = lazy_regex(r"(?si)<!--.*?(?:-->|\Z)|<(model[\w-]*)")
 """A comment, whose elements count as text, or an element."""
+_COMMENT = lazy_regex(r"(model[\w-]*)(?:\s*:(?!:)|\s+\S+:\S)")
+"""A comment that was to be a directive, with one colon or none."""
+_PARAGRAPH = lazy_regex(
+    r"""(?xi)
+    \.{1,2}[ ]*(?P<directive>model[\w-]*)[ ]?::   # reStructuredText in MyST, and dots without the space
+    | (?:`{3,}|~{3,}|:{3,})[ ]?\{(?P<fence>model[\w-]*)\}   # MyST in reStructuredText
+    | <(?P<element>model[\w-]*)\s+[\w-]+=   # HTML in reStructuredText, and broken HTML in MyST
+    """
+)
 
 
 def setup(app: Sphinx) -> None:
     """Connect the event handler."""
-    app.connect("doctree-read", report_elements)
+    app.connect("doctree-read", report_markup)
 
 
-def report_elements(app: Sphinx, document: nodes.document) -> None:
-    """Warn about each element in raw HTML, which MyST and notebooks pass to the page."""
-    for node in document.findall(nodes.raw):
-        text = node.astext()
-        for found in _ELEMENT.finditer(text) if "<model-" in text else ():
-            if found[1]:
-                line = (node.line or 1) + text.count("\n", 0, found.start())
-                warn(_error(found[1]), f"{node.source or document['source']}:{line}")
+def report_markup(app: Sphinx, document: nodes.document) -> None:
+    """Warn about each element and directive that was not understood."""
+    is_rst = str(document["source"]).endswith(".rst")
+    for node in document.findall(lambda node: isinstance(node, nodes.raw | nodes.comment | nodes.paragraph)):
+        assert isinstance(node, nodes.Element)
+        for line, error in _problems(node, is_rst=is_rst):
+            source = node.source or document["source"]
+            warn(error, f"{source}:{_first_line(node, source) + line}")
 
 
-def _error(name: str) -> OptionError:
-    what = "role {model-fact}`package.module:factory`" if name == "model-fact" else f"directive {name}"
-    return OptionError(f"Sphinx draws nothing for the element <{name}>", hint=f"write the {what}")
+def _first_line(node: nodes.Element, source: str) -> int:
+    """Return the line of a node, from 1. That of a comment is searched, because docutils has the one after it."""
+    line = (node if node.line is not None else node.parent).line or 1
+    if isinstance(node, nodes.comment) and Path(source).is_file():
+        lines = Path(source).read_text(encoding="utf-8", errors="replace").splitlines()
+        head = node.astext().partition("\n")[0]
+        return next(
+            (number for number in range(min(line, len(lines)), 0, -1) if lines[number - 1].endswith(head)), line
+        )
+    return line
+
+
+def _problems(node: nodes.Element, *, is_rst: bool) -> Iterator[tuple[int, OptionError]]:
+    """Yield each problem of a node with its line in the node, from 0."""
+    text = node.astext()
+    if "model" not in text.lower():
+        return
+    if isinstance(node, nodes.raw):
+        for found in _ELEMENT.finditer(text):
+            if found[1] and (name := intended(found[1])):
+                yield text.count("\n", 0, found.start()), _element(found[1], name)
+    elif isinstance(node, nodes.comment):
+        comment = _COMMENT.match(text)
+        if comment and (name := intended(comment[1])):
+            yield 0, OptionError(f"the comment '.. {text.split()[0]}' is not a directive", hint=f"write .. {name}::")
+    elif node.children and isinstance(node[0], nodes.Text if not text.startswith("`") else nodes.literal):
+        yield from _in_paragraph(node.rawsource or text, is_rst)
+
+
+def _in_paragraph(text: str, is_rst: bool) -> Iterator[tuple[int, OptionError]]:
+    found = _PARAGRAPH.match(text)
+    written = found and (found["directive"] or found["fence"] or found["element"])
+    if found and written and (name := intended(written)):
+        if found["element"]:
+            yield 0, _element(written, name)
+            return
+        hint = f".. {name}:: package.module:factory" if is_rst else f"```{{{name}}} package.module:factory"
+        yield 0, OptionError(f"Sphinx draws nothing for the text {found[0]!r}", hint=f"write {hint}")
+
+
+def _element(written: str, name: str) -> OptionError:
+    what = "role {model-fact}`package.module:factory`" if name == FACT else f"directive {name}"
+    return OptionError(f"Sphinx draws nothing for the element <{written}>", hint=f"write the {what}")

@@ -1,6 +1,7 @@
 import pytest
 
-from mkdocs_bmvis.element import intended, read_element
+from bmvis.options.markup_names import intended
+from mkdocs_bmvis.element import read_element
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_list_between_the_tags_is_reported_with_the_attribute(name):
         ("model-optimiser", "model-optimizer"),
         ("model-galleries", "model-gallery"),
         ("model-comparison", "model-compare"),
-        ("model-structure", None),
+        ("MODEL-STRUCTURE", "model-structure"),
         ("model-viewer", None),
         ("model-card", None),
         ("model", None),

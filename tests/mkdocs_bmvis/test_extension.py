@@ -217,6 +217,60 @@ def test_element_in_html_of_another_converter_is_drawn(html, parents):
     assert ELEMENT in str(soup)
 
 
+@pytest.mark.parametrize(
+    ("text", "shown", "element"),
+    [
+        pytest.param(
+            "```{model-structure} zoo:bert\n:depth: 1\n```",
+            "```{model-structure}",
+            'model-structure factory="zoo:bert"',
+            id="fence",
+        ),
+        pytest.param(
+            "~~~ {Model_Optimizer} zoo:bert\n~~~",
+            "~~~ {Model_Optimizer}",
+            'model-optimizer factory="zoo:bert"',
+            id="tildes",
+        ),
+        pytest.param(
+            ":::{model-gallery}\nzoo:*\n:::",
+            ":::{model-gallery}",
+            'model-gallery models="package.module:*"',
+            id="colons",
+        ),
+        pytest.param(
+            ".. model-compare::\n   :before: a",
+            ".. model-compare::",
+            'model-compare before="…" after="…"',
+            id="directive",
+        ),
+    ],
+)
+def test_directive_of_sphinx_is_a_warning_with_its_line(render, caplog, text, shown, element):
+    render(f"# A\n\n{text}\n")
+    name = element.partition(" ")[0]
+    assert caplog.messages == [
+        f"line 3: Markdown draws nothing for the directive {shown!r} (write <{element}></{name}>)"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "````markdown\n```{model-structure} zoo:bert\n```\n````",
+        "```rst\n.. model-structure:: zoo:bert\n```",
+        "    ```{model-structure} zoo:bert\n    ```",
+        "The directive `.. model-structure::` draws a tree.",
+        "```{model-viewer}\n```",
+        "<!--\n.. model-structure:: zoo:bert\n-->",
+    ],
+    ids=["fence", "code", "indented", "span", "other", "comment"],
+)
+def test_example_of_a_directive_of_sphinx_is_no_warning(render, caplog, text):
+    render(f"# A\n\n{text}\n")
+    assert caplog.messages == []
+
+
 def test_misspelled_element_is_a_warning_with_its_line(render, caplog):
     page = render(
         'text\n\n<model-structur factory="zoo:tiny"></model-structur>\n\n<model-viewer src="a.glb"></model-viewer>'

@@ -137,6 +137,76 @@ def test_each_format_shows_the_errors(site, builder):
     assert "no weights" in text
 
 
+RST = """\
+Mistakes
+========
+
+.. model-structure: zoo:tiny
+   :depth: 1
+
+- .. model-gallery zoo:tiny
+
+..model-structure:: zoo:tiny
+
+```{model-structure} zoo:tiny
+```
+
+<model_structure factory="zoo:tiny"></model_structure>
+
+.. code-block:: rst
+
+   .. model-structure: zoo:tiny
+
+.. .. model-structure:: zoo:tiny
+
+.. model-structure of the paper
+
+``.. model-structure::`` is a directive.
+"""
+MYST = """\
+# Mistakes
+
+.. model-structure:: zoo:tiny
+
+<Model-Structure factory="zoo:tiny"></Model-Structure>
+
+<model-struture factory="zoo:tiny"></model-struture>
+
+<model-viewer src="model.glb"></model-viewer>
+
+<model-structure factory="zoo:tiny></model-structure>
+
+`.. model-structure::` is a directive.
+"""
+NOTHING = "Sphinx draws nothing for the"
+
+
+def test_markup_that_shows_nothing_is_reported(make_site):
+    pytest.importorskip("myst_parser")
+    site = make_site({"index.rst": RST, "page.md": MYST})
+    warnings = site.build(extensions=["myst_parser", "sphinx_bmvis"], suppress_warnings=["toc"]).warnings
+    found = [line.partition(".")[2].replace(" [bmvis.option]", "") for line in warnings.splitlines()]
+    directive = "write .. model-structure:: package.module:factory"
+    assert found == [
+        f"rst:{line}: WARNING: {message}"
+        for line, message in {
+            4: "the comment '.. model-structure:' is not a directive (write .. model-structure::)",
+            7: "the comment '.. model-gallery' is not a directive (write .. model-gallery::)",
+            9: f"{NOTHING} text '..model-structure::' ({directive})",
+            11: f"{NOTHING} text '```{{model-structure}}' ({directive})",
+            14: f"{NOTHING} element <model_structure> (write the directive model-structure)",
+        }.items()
+    ] + [
+        f"md:{line}: WARNING: {message}"
+        for line, message in {
+            3: f"{NOTHING} text '.. model-structure::' (write ```{{model-structure}} package.module:factory)",
+            5: f"{NOTHING} element <Model-Structure> (write the directive model-structure)",
+            7: f"{NOTHING} element <model-struture> (write the directive model-structure)",
+            11: f"{NOTHING} element <model-structure> (write the directive model-structure)",
+        }.items()
+    ]
+
+
 def test_elements_of_mkdocs_in_myst_are_reported(make_site):
     pytest.importorskip("myst_parser")
     site = make_site({"index.md": ELEMENTS})

@@ -1,0 +1,42 @@
+"""Find directives of Sphinx on a page of Markdown, where they are text or code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bmvis.errors import OptionError
+from bmvis.lazy_regex import lazy_regex
+from bmvis.options.markup_names import COMPARE, GALLERY, TABLE, intended
+from mkdocs_bmvis.positions import code_passages, without_code
+
+_ARGUMENT = r"[ \t]*(?P<argument>[^\n]*)"
+_FENCE = lazy_regex(rf"(?i) {{0,3}}(?:`{{3,}}|~{{3,}})[ \t]*\{{(?P<name>model[\w-]*)\}}{_ARGUMENT}")
+_DIRECTIVE = lazy_regex(
+    rf"(?im)^ {{0,3}}(?:\.\.[ ]*(?P<name>model[\w-]*)[ ]?::|:{{3,}}[ \t]*\{{(?P<colons>model[\w-]*)\}}){_ARGUMENT}"
+)
+
+
+def sphinx_markup(text: str) -> Iterator[tuple[int, str, OptionError]]:
+    """Yield the line, the text and the error of each directive of MyST or reStructuredText.
+
+    Examples inside of other code do not count.
+    """
+    for start, passage in code_passages(text):
+        if found := _FENCE.match(passage):
+            yield from _problem(text, start, found[0], found["name"], found["argument"])
+    for found in _DIRECTIVE.finditer(without_code(text)):
+        yield from _problem(text, found.start(), found[0], found["name"] or found["colons"], found["argument"])
+
+
+def _problem(text: str, start: int, line: str, written: str, argument: str) -> Iterator[tuple[int, str, OptionError]]:
+    name = intended(written)
+    if name is None:
+        return
+    reference = argument.strip().replace('"', "'")
+    attribute = "models" if name in (GALLERY, TABLE) else "factory"
+    reference = reference or f"package.module:{'*' if attribute == 'models' else 'factory'}"
+    attributes = 'before="…" after="…"' if name == COMPARE else f'{attribute}="{reference}"'
+    shown = line.removesuffix(argument).strip()
+    hint = f"write <{name} {attributes}></{name}>"
+    error = OptionError(f"Markdown draws nothing for the directive {shown!r}", hint=hint)
+    yield text.count("\n", 0, start) + 1, line.strip(), error
