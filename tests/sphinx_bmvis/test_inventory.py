@@ -1,4 +1,4 @@
-"""The inventory of a site: written when it changes, and complete in every build."""
+"""The inventory and the index page of a site: written when they change, and complete in every build."""
 
 import os
 
@@ -24,24 +24,38 @@ def site(make_site):
 
 
 @pytest.fixture
-def inventory(site):
-    """Return the inventory of the last build."""
+def output(site):
+    """Return the folder of the last build."""
     site.build()
-    return site.folder / "_build" / "docs" / "html" / "objects.inv"
+    return site.folder / "_build" / "docs" / "html"
 
 
-def test_build_without_changes_does_not_write_the_inventory(site, inventory):
-    before = inventory.stat()
-    inventory.write_bytes(OLD)
-    os.utime(inventory, ns=(before.st_atime_ns, before.st_mtime_ns))
+@pytest.fixture
+def inventory(output):
+    return output / "objects.inv"
+
+
+@pytest.fixture
+def index(output):
+    return output / "bmvis-models.html"
+
+
+@pytest.mark.parametrize("name", ["objects.inv", "bmvis-models.html"])
+def test_build_without_changes_does_not_write_the_lists(site, output, name):
+    file = output / name
+    before = file.stat()
+    file.write_bytes(OLD)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
     site.build()
-    assert inventory.read_bytes() == OLD
-    inventory.unlink()
+    assert file.read_bytes() == OLD
+    file.unlink()
 
 
 def test_read_page_is_in_the_inventory(site):
     site.write("index.rst", PAGES["index.rst"] + "\n" + TREE.format(name="again"))
-    assert "again:0.dense bmvis:module -1 index.html#again.0.dense" in site.build().inventory
+    built = site.build()
+    assert "again:0.dense bmvis:module -1 index.html#again.0.dense" in built.inventory
+    assert "index.html#again" in built.read("bmvis-models.html")
 
 
 @finishes_all_builds
@@ -49,7 +63,9 @@ def test_removed_page_is_not_in_the_inventory(site):
     site.write("other.rst", ":orphan:\n\nOther\n=====\n\n" + TREE.format(name="other"))
     assert "other:0.dense" in site.build().inventory
     site.folder.joinpath("other.rst").unlink()
-    assert "other" not in site.build().inventory
+    built = site.build()
+    assert "other" not in built.inventory
+    assert "other" not in built.read("bmvis-models.html")
 
 
 def test_inventory_has_the_suffix_of_links(site):
@@ -69,6 +85,38 @@ def test_inventory_that_was_not_written_is_written(site, inventory, loss):
         os.utime(inventory, ns=(environment.st_mtime_ns,) * 2)
     site.build()
     assert inventory.read_bytes() == before
+
+
+@finishes_all_builds
+@pytest.mark.parametrize("loss", ["deleted", "older than the environment", "older than a page"])
+def test_index_page_that_was_not_written_is_written(site, output, index, loss):
+    """A build can end after it has written a page, because of a changed template for example."""
+    before = index.read_bytes()
+    index.write_bytes(OLD)
+    if loss == "deleted":
+        index.unlink()
+    elif loss == "older than a page":
+        page = output / "net.html"
+        newer = index.stat().st_mtime_ns + 1
+        os.utime(page, ns=(newer, newer))
+    else:
+        environment = next(site.folder.rglob("environment.pickle")).stat()
+        os.utime(index, ns=(environment.st_mtime_ns,) * 2)
+    site.build()
+    assert index.read_bytes() == before
+
+
+@finishes_all_builds
+def test_index_page_has_the_template_of_the_other_pages(site, index):
+    site.folder.joinpath("_templates").mkdir()
+    site.write("_templates/layout.html", "{% extends '!layout.html' %}{% block footer %}New footer{% endblock %}")
+    site.build(templates_path=["_templates"])
+    assert "New footer" in index.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("builder", "name"), [("dirhtml", "bmvis-models/index.html"), ("json", "bmvis-models.fjson")])
+def test_other_builders_write_their_index_page(site, builder, name):
+    assert "net" in site.build(builder).read(name)
 
 
 @pytest.mark.parametrize("builder", ["dirhtml", "singlehtml", "json"])
