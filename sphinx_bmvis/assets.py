@@ -10,7 +10,6 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from bmvis.render.html import assets
-from bmvis.render.html.notebook_output import without_assets
 
 PACKAGE = Path(str(files("bmvis")))
 LATEX_PACKAGE = PACKAGE / "render" / "bmvis.sty"
@@ -40,6 +39,8 @@ def link_page_assets(app: Sphinx, page: str, template: str, context: Any, doctre
     body = str(context.get("body") or "")
     found = assets.linked() if "navigation.instant" in features else assets.needed(body)
     if found:
+        from bmvis.render.html.notebook_output import without_assets  # a build without changes draws no tree
+
         context["body"] = without_assets(body)
     for file in map(Path, found):
         if file.suffix == ".css":
