@@ -213,7 +213,9 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         self._close()
 
     def on_shutdown(self) -> None:
-        """Stop the worker of an interrupted build."""
+        """Stop the worker of an interrupted build, and the watcher of a preview server."""
+        if self._watcher:
+            self._watcher.stop()
         self._close()
 
     def _watch(self) -> None:

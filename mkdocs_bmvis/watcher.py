@@ -14,11 +14,10 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 import msgspec
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers.api import ObservedWatch
 
 from bmvis.source.dependencies import is_changed, value_of, watched
 from bmvis.worker.protocol import Dependency, DependencyKey
+from mkdocs_bmvis.path_poller import PathPoller
 from mkdocs_bmvis.watch_list import WatchList
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class Watcher:
 
     def __init__(self, server: LiveReloadServer) -> None:
         self._server = server
-        self._watches: dict[str, ObservedWatch] = {}
+        self._watched: set[str] = set()
         self._files: set[str] = set()
         """The watched files of which each change counts: the server watches them itself."""
         self._places: _Places = {}
@@ -47,11 +46,12 @@ class Watcher:
         self._changed: set[str] = set()
         """The places where something has changed since the last build ended."""
         self._removed: set[str] = set()
-        """The watched paths that were removed. Their watches have ended, also if they are there again."""
+        """The watched paths that were removed. The server watches them no more, also if they are there again."""
         self._lock = threading.Lock()
         # A server has no method that starts a build. So it watches this file, which is touched to start one.
         self._signal = NamedTemporaryFile(prefix="bmvis-changed-")  # noqa: SIM115  # removed with this object
         server.watch(self._signal.name, recursive=False)
+        self._poller = PathPoller(self._notice)
 
     def update(self, needed: WatchList) -> None:
         """Watch what a build depended on. If that has changed since then, start another build."""
@@ -63,7 +63,7 @@ class Watcher:
             changed, self._changed = self._changed, set()
         for path in removed:
             self._unwatch(path)
-        new = (files | places.keys()) - self._watches.keys()
+        new = (files | places.keys()) - self._watched
         for path in sorted(new):
             self._watch(path, is_file=path in files)
         for path in changed | new:
@@ -73,17 +73,21 @@ class Watcher:
         if is_file:
             self._files.add(path)
             self._server.watch(path, recursive=False)
-        self._watches[path] = self._server.observer.schedule(_Handler(self, path), path)
+        self._watched.add(path)
+        self._poller.add(path)
 
     def _unwatch(self, path: str) -> None:
-        watch = self._watches.pop(path, None)
+        self._watched.discard(path)
+        self._poller.remove(path)
         if path in self._files:
             self._files.remove(path)
             self._server.unwatch(path)
-        elif watch:
-            self._server.observer.unschedule(watch)
 
-    def notice(self, path: str) -> None:
+    def stop(self) -> None:
+        """Notice no more changes."""
+        self._poller.stop()
+
+    def _notice(self, path: str) -> None:
         """Start a build if a change at a path is one of a dependency."""
         is_removed = not os.path.lexists(path)
         with self._lock:
@@ -101,18 +105,6 @@ class Watcher:
             dependencies.update((key, msgspec.structs.replace(one, value=values[key])) for key, one in changed.items())
         if changed:
             os.utime(self._signal.name)
-
-
-class _Handler(FileSystemEventHandler):
-    """Notices all changes at one path."""
-
-    def __init__(self, watcher: Watcher, path: str) -> None:
-        self._watcher = watcher
-        self._path = path
-
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        """Handle a change."""
-        self._watcher.notice(self._path)
 
 
 def _paths(needed: WatchList) -> tuple[set[str], _Places]:
