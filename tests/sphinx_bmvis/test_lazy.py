@@ -1,15 +1,13 @@
 """Modules that a build without changes does not import."""
 
-import os
-import subprocess
-import sys
-
 import pytest
+from forked_workers import start_script
 
 from sphinx_bmvis import lazy
 
 HEAVY = ("bmvis.view.layout", "bmvis.render.html.tree", "bmvis.source.source", "bmvis.worker.client")
 DRAWING = ("bmvis.view.page", "bmvis.overviews.entries", "bmvis.render.summary", "bmvis.worker.client")
+SPHINX_BUILD = "import sys; from sphinx.cmd.build import main; sys.exit(main(sys.argv[1:]))"
 CONF = """
 import sys
 
@@ -23,9 +21,13 @@ def setup(app):
 
 
 def imported(site, *options) -> set[str]:
-    """Return what a build imports."""
-    command = [sys.executable, "-m", "sphinx", "-q", *options, str(site.folder), str(site.folder / "_build")]
-    subprocess.run(command, check=True, cwd=site.folder, env=os.environ)
+    """Return what a build imports, in a process of its own."""
+    arguments = ("-q", *options, str(site.folder), str(site.folder / "_build"))
+    process = start_script(SPHINX_BUILD, *arguments, cwd=site.folder)
+    assert process.stdout
+    with process.stdout:
+        printed = process.stdout.read().decode()
+    assert process.wait() == 0, printed
     return set(site.folder.joinpath("_build", "modules.txt").read_text().splitlines())
 
 
