@@ -15,6 +15,7 @@ from torch_once import own, shared
 
 BUILDS = (
     "browser/test_looks.py",
+    "browser/test_markup.py",
     "browser/test_unknown_themes.py",
     "bmvis/extraction/test_recorded_twice.py",
     "bmvis/worker/test_hostile.py",

@@ -2,4 +2,4 @@
 
 import os
 
-EXAMPLES = int(os.environ.get("BMVIS_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("BMVIS_EXAMPLES", "40"))

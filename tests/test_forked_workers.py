@@ -69,6 +69,7 @@ def run(folder, code, *descriptors, python=sys.executable):
     return process.wait(), output, type(process)
 
 
+@pytest.mark.builds
 def test_fork_finds_what_a_new_python_finds(tmp_path, given):
     real = run(tmp_path, STATE, given)
     with forks():

@@ -33,7 +33,7 @@ from bmvis.view.layout import layout
 from bmvis.worker import reply_file
 from bmvis.worker.protocol import Answer, Built, Dependency, Request
 
-COUNT = int(os.environ.get("BMVIS_MUTATIONS", "1000")) // 4
+COUNT = int(os.environ.get("BMVIS_MUTATIONS", "500")) // 4
 SEED = int(os.environ.get("BMVIS_SEED", "0"))
 SECONDS = 10
 HOSTILE: list[Any] = [

@@ -78,7 +78,7 @@ def test_custom_properties_of_a_site_set_the_colors(tab):
     assert before != tab.page.evaluate(color) == "rgb(1, 2, 3)"
 
 
-@pytest.mark.parametrize("system", ["light", "dark"])
+@pytest.mark.parametrize("system", [pytest.param("light", marks=pytest.mark.builds), "dark"])
 def test_forced_colors_keep_every_mark_visible(system, tab):
     """The system replaces colors, backgrounds and shadows, so marks use system colors and borders."""
     tab.page.emulate_media(forced_colors="active", color_scheme=system)

@@ -121,7 +121,7 @@ def test_page_with_everything_inline_loads_nothing(tab, loaded, tmp_path):
     assert [url for url in loaded if ".js" in url] == []
 
 
-@pytest.mark.parametrize("theme", ["furo", "material"])
+@pytest.mark.parametrize("theme", ["furo", pytest.param("material", marks=pytest.mark.builds)])
 def test_filter_works_on_a_page_from_disk(theme, site, tab):
     tab.page.goto((site(theme) / "index.html").as_uri())
     tab.page.locator("#lora [type=search]").fill("layer.5")

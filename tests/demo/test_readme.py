@@ -55,7 +55,12 @@ def test_sphinx_example_builds_a_page_with_the_model(project, language, page):
 
 
 @pytest.mark.parametrize(
-    ("program", "theme"), [("mkdocs", "mkdocs"), ("mkdocs", "material"), ("properdocs", "material")]
+    ("program", "theme"),
+    [
+        pytest.param("mkdocs", "mkdocs", marks=pytest.mark.builds),
+        ("mkdocs", "material"),
+        pytest.param("properdocs", "material", marks=pytest.mark.builds),
+    ],
 )
 def test_mkdocs_example_builds_a_page_with_the_model(project, program, theme):
     settings = yaml.safe_load(example("MkDocs", "yaml")) | {"site_name": "Models", "theme": {"name": theme}}

@@ -127,12 +127,9 @@ def test_script_for_quarto_writes_a_tree_with_its_own_ids_for_each_model(project
 
 def test_plugin_of_mystmd_is_an_executable_script(project):
     plugin = DEMO / "recipes" / "bmvis-plugin"
-    for name, text in (("params", "12"), ("size", "48 bytes")):
-        command = [plugin, "--role", name]
-        done = subprocess.run(
-            command, cwd=project, check=True, input='{"body": "wide"}', capture_output=True, text=True
-        )
-        assert text in done.stdout
+    command = [plugin, "--role", "size"]
+    done = subprocess.run(command, cwd=project, check=True, input='{"body": "wide"}', capture_output=True, text=True)
+    assert "48 bytes" in done.stdout
 
 
 def test_example_factories_build_on_the_meta_device():

@@ -89,7 +89,7 @@ def trees(built) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("host", ["mkdocs", "zensical"])
+@pytest.mark.parametrize("host", ["mkdocs", pytest.param("zensical", marks=pytest.mark.builds)])
 def test_each_module_has_a_tree_and_those_that_need_arguments_are_counted_once(tmp_path, host):
     built = build(host, site(tmp_path, True))
     found = trees(built)

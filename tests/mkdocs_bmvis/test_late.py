@@ -24,7 +24,7 @@ def one_tree(config):
     config["exclude_docs"] = "*\n!tree.md\n"
 
 
-@pytest.mark.parametrize("host", ["mkdocs", "zensical"])
+@pytest.mark.parametrize("host", [pytest.param("mkdocs", marks=pytest.mark.builds), "zensical"])
 def test_build_without_changed_models_imports_only_what_draws_trees(tmp_path, host):
     site = make_site(tmp_path, {"tree.md": TREE}, one_tree, shares_models=False)
     for file in site.joinpath("docs").glob("*.md"):

@@ -128,7 +128,7 @@ def test_file_of_the_site_replaces_the_asset(tmp_path, place):
     assert [script["src"] for script in page.select("script[src*=bmvis]")] == ["bmvis/static/bmvis.js"]
 
 
-@pytest.mark.parametrize("theme", ["mkdocs", "readthedocs", "material"])
+@pytest.mark.parametrize("theme", ["mkdocs", pytest.param("readthedocs", marks=pytest.mark.builds), "material"])
 def test_pages_load_only_the_files_that_they_need(tmp_path, theme):
     pages = {
         "plain.md": "# Plain\n\n`class=bmvis` is no tree.\n",
@@ -229,7 +229,7 @@ def test_posts_that_share_a_blog_view_have_ids_of_their_own(tmp_path):
     [
         pytest.param('<model-structure factory="zoo:tiny" name="mine" />', "mine", id="name"),
         pytest.param('<model-gallery models="zoo:tiny" name="mine" />', "mine", id="named-gallery"),
-        pytest.param('<model-gallery models="zoo:tiny" />', "bmvis-gallery", id="gallery"),
+        pytest.param('<model-gallery models="zoo:tiny" />', "bmvis-gallery", id="gallery", marks=pytest.mark.builds),
     ],
 )
 def test_posts_that_share_a_blog_view_and_a_name_have_ids_of_their_own(tmp_path, element, own):

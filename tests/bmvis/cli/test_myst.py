@@ -156,6 +156,7 @@ models:net | A net
 """
 
 
+@pytest.mark.builds
 @pytest.mark.skipif(not Path(MYST).exists(), reason="mystmd is not installed: `make test-hosts` installs it with npm")
 def test_mystmd_reads_the_nodes(project):
     plugin = project / "bmvis-myst"
