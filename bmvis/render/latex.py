@@ -83,7 +83,7 @@ def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False) -> s
         rf"\bmvisrow{{{_guide(line)}}}{{{_row_label(row, label)}{writer.row(row)}{cell}}}"
         for line, row, cell in zip(lines, page.rows, table_cells, strict=True)
     ]
-    body = [rf"{row}\nobreak" for row in body[:KEPT]] + body[KEPT:]
+    body = [rf"{row}\bmviskeep" for row in body[:KEPT]] + body[KEPT:]
     if page.param_groups:
         body += _param_groups(page.param_groups, page.totals, writer)
     body += [rf"\bmvisnote{{{writer.text(note)}}}" for note in summary.notes(page)]

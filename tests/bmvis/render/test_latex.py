@@ -39,7 +39,7 @@ def test_latex_labels_the_tree_once_and_each_row():
 def test_no_page_ends_below_the_first_rows():
     drawn = to_latex(layout(net(*(layer(str(number), tensor("w", number)) for number in range(1, 5))), Options()))
     rows = [line for line in drawn.splitlines() if line.startswith(r"\bmvisrow")]
-    assert [row.endswith(r"}\nobreak") for row in rows] == [True, True, *[False] * (len(rows) - 2)]
+    assert [row.endswith(r"}\bmviskeep") for row in rows] == [True, True, *[False] * (len(rows) - 2)]
 
 
 @pytest.mark.parametrize("unicode", [False, True])
