@@ -168,6 +168,10 @@ MAX_CHOICES = 8
 """Maximum number of known words that a hint lists. A project can have hundreds of models."""
 
 
+SIMILAR = 0.6
+"""Lowest similarity, from 0 to 1, of a word that is suggested: with 0.5, `Encoder` is suggested for `nope`."""
+
+
 def nearest(word: str, known: Iterable[str], most: int = 1) -> str:
     """Return a hint for an unknown word.
 
@@ -193,6 +197,8 @@ def nearest(word: str, known: Iterable[str], most: int = 1) -> str:
 def similar(word: str, known: Iterable[str], most: int = 1, prefix: str = "") -> str:
     """Return a question with the valid words that are closest to an unknown one; '' if none is close.
 
+    Upper and lower case count as equal.
+
     Args:
         word: the unknown word.
         known: the valid words.
@@ -205,8 +211,12 @@ def similar(word: str, known: Iterable[str], most: int = 1, prefix: str = "") ->
         >>> similar("x", ["depth", "device"])
         ''
     """
-    close = difflib.get_close_matches(word, sorted(known), n=most, cutoff=0.5)
-    return did_you_mean([prefix + one for one in close]) if close else ""
+    by_lower: dict[str, list[str]] = {}
+    for one in sorted(known):
+        by_lower.setdefault(one.lower(), []).append(one)
+    close = difflib.get_close_matches(word.lower(), by_lower, n=most, cutoff=SIMILAR)
+    found = [prefix + one for lower in close for one in by_lower[lower]][:most]
+    return did_you_mean(found) if found else ""
 
 
 def first_of(words: Sequence[str], most: int) -> str:

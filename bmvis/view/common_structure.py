@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from bmvis.errors import CommonStructureError
+from bmvis.errors import SIMILAR, CommonStructureError
 from bmvis.model.tree import Model, Module
 from bmvis.view.mapping_files import ANY, NameMapping, mapping_for, own_names
 
@@ -257,7 +257,7 @@ class _Renaming:
     def _nearest(self, wanted: str) -> str:
         start = self.paths[self.starts[0]]
         known = {re.sub(r"\b\d+\b", ANY, p[len(start) :].lstrip(".")) for p in self._below(self.starts[0])}
-        close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
+        close = difflib.get_close_matches(wanted, known, n=1, cutoff=SIMILAR)
         return f"the nearest is {close[0]!r}" if close else ""
 
     def _below(self, start: int) -> Sequence[str]:

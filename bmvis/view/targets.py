@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
-from bmvis.errors import did_you_mean, nearest
+from bmvis.errors import SIMILAR, did_you_mean, nearest
 
 _WRAPPERS = frozenset(("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"))
 """Names that wrappers of PyTorch add at any level: `torch.compile`, FSDP, activation checkpointing."""
@@ -64,7 +64,7 @@ def similar_paths(path: str, known: Iterable[str]) -> str:
     by_name: dict[str, str] = {}
     for one in paths:
         by_name.setdefault(".".join(one.split(".")[-level:]), one)
-    close = difflib.get_close_matches(path, by_name, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(path, by_name, n=3, cutoff=SIMILAR)
     return did_you_mean([by_name[end] for end in close]) if close else hint
 
 

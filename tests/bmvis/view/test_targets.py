@@ -56,7 +56,10 @@ def test_ends_include_all_whole_paths():
             "the tree 'm' has 3 modules 'dense' (did you mean 'encoder.layer.0.output.dense',"
             " 'encoder.layer.1.output.dense' or 'pooler.dense'?)",
         ),
-        ("layr.1", "the tree 'm' has no module 'layr.1' (did you mean 'encoder.layer.1'?)"),
+        (
+            "layr.1",
+            "the tree 'm' has no module 'layr.1' (did you mean 'encoder.layer.1' or 'encoder.layer.0'?)",
+        ),
         (
             "layer.2",
             "the tree 'm' has no module 'layer.2' (did you mean 'encoder.layer.1' or 'encoder.layer.0'?)",
