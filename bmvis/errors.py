@@ -215,6 +215,7 @@ def similar(word: str, known: Iterable[str], most: int = 1, prefix: str = "") ->
     for one in sorted(known):
         by_lower.setdefault(one.lower(), []).append(one)
     close = difflib.get_close_matches(word.lower(), by_lower, n=most, cutoff=SIMILAR)
+    close += [one for one in by_lower if one not in close and sorted(one) == sorted(word.lower())]  # letters swapped
     found = [prefix + one for lower in close for one in by_lower[lower]][:most]
     return did_you_mean(found) if found else ""
 

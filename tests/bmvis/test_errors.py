@@ -14,13 +14,14 @@ from bmvis.errors import BmvisError, FactoryError, nearest
         ("nope", ["Encoder", "make"], "known: Encoder, make"),
         ("nope", ["net", "conv"], "known: conv, net"),
         ("ENCODER", ["Encoder", "Decoder"], "did you mean 'Encoder'?"),
+        ("tyni", ["tiny", "huge"], "did you mean 'tiny'?"),
         ("tuned", ["tune", "prune"], "did you mean 'tune'?"),
         ("x", ["b", "a"], "known: a, b"),
         ("x", [], ""),
         ("x", [f"n{i}" for i in range(8)], "known: n0, n1, n2, n3, n4, n5, n6, n7"),
         ("x", [f"n{i}" for i in range(300)], "known: n0, n1, n10, n100, n101, n102, n103, n104, … (292 more)"),
     ],
-    ids=["close", "unlike", "shorter", "case", "longer", "far", "none", "all", "cut"],
+    ids=["close", "unlike", "shorter", "case", "swapped", "longer", "far", "none", "all", "cut"],
 )
 def test_nearest_names_the_closest_word_or_at_most_eight(word, known, hint):
     assert nearest(word, known) == hint
