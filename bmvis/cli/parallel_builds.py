@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
+from bmvis.cli.failure_places import failure_place
 from bmvis.errors import BmvisError, ProjectError, nearest
 from bmvis.model.snapshot import Snapshot
 from bmvis.reference_patterns import is_pattern
@@ -60,6 +61,8 @@ class BuildOutcome(msgspec.Struct, frozen=True):
     snapshot: Snapshot | None = None
     """None if it could not be built."""
     error: BmvisError | None = None
+    place: tuple[Path, int] | None = None
+    """The file and the line to fix, if it could not be built."""
 
 
 class Builders:
@@ -93,8 +96,9 @@ class Builders:
     @property
     def broken(self) -> list[BuildOutcome]:
         """An outcome for each pattern of pyproject.toml whose models are not known."""
-        file = self._work.project.file
-        return [BuildOutcome(text, file, error=e) for text, e in self._listed.items() if isinstance(e, BmvisError)]
+        project = self._work.project
+        failures = ((text, error) for text, error in self._listed.items() if isinstance(error, BmvisError))
+        return [_failure(text, project.file, error, project) for text, error in failures]
 
     def build_all(self, step: Callable[[BuildOutcome], _T]) -> Iterator[_T]:
         """Build models, and yield the result of `step` for each one, in the order of their names.
@@ -186,7 +190,11 @@ def _build(source: Source, project: Project, name: str) -> BuildOutcome:
     try:
         return BuildOutcome(name, file, snapshot=Snapshot(project.find(name).reference, source.build(name).model))
     except BmvisError as error:
-        return BuildOutcome(name, file, error=error)
+        return _failure(name, file, error, project)
+
+
+def _failure(name: str, file: Path, error: BmvisError, project: Project) -> BuildOutcome:
+    return BuildOutcome(name, file, error=error, place=failure_place(error, name, project))
 
 
 def _default_jobs(models: int) -> int:

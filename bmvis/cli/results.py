@@ -39,6 +39,14 @@ class ReportedChange(DriftLine, frozen=True, omit_defaults=True, rename={"impact
     """The change in one line, as in the text report."""
 
 
+class Place(msgspec.Struct, frozen=True):
+    """A line of a file."""
+
+    file: str
+    """Path relative to the root of the repository."""
+    line: int
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"impact": "class"}):
     """The result of a command for one model."""
 
@@ -64,6 +72,13 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     """The problem, if there is more to report than changes."""
     hint: str = ""
     detail: str = ""
+    place: Place | None = None
+    """The line to fix, if the model could not be built."""
+
+    @property
+    def problem_place(self) -> Place:
+        """Return the line to annotate with the problem: the line to fix, or the first one of the snapshot file."""
+        return self.place or Place(self.file, 1)
 
     @property
     def is_same(self) -> bool:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from bmvis.cli.parallel_builds import BuildOutcome
-from bmvis.cli.results import Result, Status, compared, failed, status_of
+from bmvis.cli.results import Place, Result, Status, compared, failed, place_of, status_of
 from bmvis.comparison.drift import Drift, find_drift
 from bmvis.comparison.ignored import Ignored
 from bmvis.errors import BmvisError, SnapshotError
@@ -117,7 +117,12 @@ def _with_file(outcome: BuildOutcome, ignored: Ignored) -> Result:
 
 
 def _broken(outcome: BuildOutcome) -> Result:
-    return failed(outcome.name, outcome.file, "broken", outcome.error or BmvisError("the model was not built"))
+    error = outcome.error or BmvisError("the model was not built")
+    result = failed(outcome.name, outcome.file, "broken", error)
+    if outcome.place is None:
+        return result
+    file, line = outcome.place
+    return msgspec.structs.replace(result, place=Place(place_of(file)[1], line))
 
 
 def _unreadable(name: str, file: Path, error: SnapshotError) -> Result:

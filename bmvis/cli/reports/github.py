@@ -48,11 +48,11 @@ def _annotations(result: Result, fail_on: FailOn) -> Iterator[_Annotation]:
     whole: Level = "error" if fails(result, fail_on) else level(result.impact, "nothing")
     title = f"{result.name}: {result.headline or result.status}"
     if not result.changes:
-        yield _Annotation(0, whole, result.file, 1, title, result.report or result.title)
+        yield _Annotation(0, whole, *_place(result), title, result.report or result.title)
         return
     if result.message:
         yield _Annotation(
-            0, whole, result.file, 1, f"{result.name}: {result.status}", f"{result.message}\n{result.hint}"
+            0, whole, *_place(result), f"{result.name}: {result.status}", f"{result.message}\n{result.hint}"
         )
     by_line: dict[int, list[int]] = {}
     for index, change in enumerate(result.changes):
@@ -63,6 +63,10 @@ def _annotations(result: Result, fail_on: FailOn) -> Iterator[_Annotation]:
         versions = [result.versions] if result.versions and 0 in indices else []
         text = lines("\n".join([*(change.shown for change in changes), *versions]))
         yield _Annotation(1 + rank, level(IMPACTS[rank], fail_on), result.file, line, title, text)
+
+
+def _place(result: Result) -> tuple[str, int]:
+    return result.problem_place.file, result.problem_place.line
 
 
 def _command(annotation: _Annotation) -> str:

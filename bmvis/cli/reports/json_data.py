@@ -35,4 +35,5 @@ def _facts(result: Result) -> dict[str, Any]:
     fields: tuple[str, ...] = ("status", "snapshot", "file")
     fields += _FAILED if result.message else ()
     fields += _COMPARED if result.before else ()
+    fields += ("place",) if result.place else ()
     return {field: given.get(field, _EMPTY.get(field)) for field in fields}

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from bmvis import __version__
 from bmvis.cli.exit_codes import is_problem
-from bmvis.cli.results import Result
+from bmvis.cli.results import Place, Result
 from bmvis.untrusted.log_text import json_document, one_line
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -44,17 +44,19 @@ def _results(result: Result) -> Iterator[dict[str, Any]]:
     if result.is_same:
         return
     if result.message:
-        found = _result(result, "model" if result.status == "broken" else "snapshot", result.message, 1)
+        found = _result(
+            result, "model" if result.status == "broken" else "snapshot", result.message, result.problem_place
+        )
         yield found if is_problem(result) else {**found, "level": "note"}
     elif not result.changes and result.impact is not None:
-        yield _result(result, result.impact, result.title, 1)
+        yield _result(result, result.impact, result.title, result.problem_place)
     for change in result.changes:
-        yield _result(result, change.impact, change.shown, change.line)
+        yield _result(result, change.impact, change.shown, Place(result.file, change.line))
 
 
-def _result(result: Result, rule: str, text: str, line: int) -> dict[str, Any]:
+def _result(result: Result, rule: str, text: str, place: Place) -> dict[str, Any]:
     identity = "\0".join((result.file, result.name, rule, text)).encode(errors="surrogateescape")
-    location = {"artifactLocation": {"uri": quote(result.file)}, "region": {"startLine": line}}
+    location = {"artifactLocation": {"uri": quote(place.file)}, "region": {"startLine": place.line}}
     return {
         "ruleId": rule,
         "ruleIndex": list(_RULES).index(rule),
