@@ -25,9 +25,14 @@ class ForkServer:
     """A process that builds any number of models, one after the other."""
 
     def __init__(self, python: str, cwd: Path) -> None:
+        self._python = python
+        self._cwd = cwd
+        self._start()
+
+    def _start(self) -> None:
         parent_end, child_end = packet_socket_pair()
         try:
-            self._started = StartedProcess(python, cwd, "forking", child_end.fileno())
+            self._started = StartedProcess(self._python, self._cwd, "forking", child_end.fileno())
         except BaseException:
             parent_end.close()
             raise
@@ -54,6 +59,14 @@ class ForkServer:
         Raises:
             WorkerError: bmvis cannot run in this Python.
         """
+        outcome = self._outcome(request, canceled_by)
+        if outcome.status == "changed":
+            self.end()
+            self._start()
+            outcome = self._outcome(request, canceled_by)
+        return Outcome("refused") if outcome.status == "changed" else outcome
+
+    def _outcome(self, request: Request, canceled_by: socket.socket | None) -> Outcome:
         try:
             self._socket.send(msgspec.msgpack.encode(request))
             data = self._socket.recv(MAX_MESSAGE) if self._has_answer(request, canceled_by) else b""

@@ -192,8 +192,9 @@ class Outcome(msgspec.Struct, frozen=True):
     """How a model process ended: a message to the supervisor, and from there to the docs build."""
 
     status: Literal["ended", "timed out", "refused", "changed"]
-    """`refused`: the model needs a process that is not forked. `changed`, between templates: the template has imported
-    a module, in `output`, that changes what other models see."""
+    """`refused`: the model needs a process that is not forked. `changed`: a file has changed that Python has imported
+    when the process started; between templates: the template has imported a module, in `output`, that changes what
+    other models see."""
     code: int = 0
     """The exit code, or the negative number of the signal that killed it."""
     output: bytes = b""

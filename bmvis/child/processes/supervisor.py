@@ -13,6 +13,7 @@ import msgspec
 
 from bmvis.child.processes import supervision
 from bmvis.child.processes.child_process import ChildProcess, fork
+from bmvis.child.processes.startup_files import StartupFiles
 from bmvis.child.processes.supervision import ParentGoneError
 from bmvis.child.processes.user_process import CUDA_CHECK, REFUSED
 from bmvis.worker import process_tree
@@ -44,6 +45,7 @@ class _Supervisor:
         self._parent = parent
         self._directory = directory
         self._path = path
+        self._startup = StartupFiles()
         self._first: ChildProcess | None = None
         self._can_fork = True
         """Whether no template has refused to fork. The next one would import torch in vain."""
@@ -54,6 +56,8 @@ class _Supervisor:
             self._parent.send(msgspec.msgpack.encode(outcome))
 
     def _outcome(self, job: Job) -> Outcome:
+        if self._startup.have_changed():
+            return Outcome("changed")
         if not self._can_fork:
             return Outcome("refused")
         if self._first is None:

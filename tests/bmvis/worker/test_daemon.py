@@ -117,7 +117,7 @@ def test_preview_server_keeps_no_process_if_the_environment_says_so(server, monk
     assert session_of_process(server.pid) is None
 
 
-def write(project: Path, size: int) -> None:
+def write(project: Path, size: object) -> None:
     project.joinpath("zoo.py").write_text(ZOO.replace("SIZE", str(size)))
 
 
@@ -206,6 +206,18 @@ def test_changed_state_starts_another_worker(project, session, monkeypatch, tmp_
     assert len({one.template for one in built}) == 3
     assert [one.flag for one in built] == ["unset", "unset", "set"]
     wait_until(lambda: len(daemons()) == 1)
+
+
+def test_worker_follows_modules_that_python_imports_when_it_starts(own_daemons, session, monkeypatch, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import builtins, part\nbuiltins.SIZE = part.SIZE\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    seen = []
+    for size in (4, 4, 50, 50):
+        (tmp_path / "part.py").write_text(f"SIZE = {size}\n")
+        write(tmp_path, "SIZE")
+        seen.append(build(tmp_path, session))
+    assert [one.size for one in seen] == [4, 4, 50, 50]
+    assert seen[0].template == seen[1].template != seen[2].template == seen[3].template
 
 
 def test_worker_follows_a_project_folder_that_is_replaced(shared):
