@@ -7,18 +7,24 @@ No code of the class runs.
 
 from __future__ import annotations
 
+import abc
 import dis
+import enum
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+import torch
+
 from bmvis.extraction import introspection
 from bmvis.extraction.settings.config_objects import is_config, values_of
+from bmvis.extraction.settings.object_parts import public_attributes
 from bmvis.extraction.settings.project_code import (
     class_attributes_of,
     functions_in,
+    is_object,
     is_of_project,
     is_project_module,
     is_state,
@@ -31,6 +37,8 @@ _ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD")
 _MAX_FUNCTIONS = 50
 """Functions that are read for one method."""
 _ABSENT = object()
+_PLAIN_METACLASSES = (type, abc.ABCMeta, type(torch.autograd.Function))
+"""Classes of classes whose attributes can be read from `__dict__`."""
 
 
 def class_settings(cls: type) -> dict[str, Any]:
@@ -52,7 +60,7 @@ def _called_methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
         for name, value in list(base.__dict__.items()):
             if functions := list(functions_in(value)):
                 methods[name].append(functions)
-    pending, seen = ["forward"], {"forward"}
+    pending, seen = ["forward", "__call__"], {"forward", "__call__"}
     while pending and len(seen) <= _MAX_FUNCTIONS:
         name = pending.pop()
         for functions in methods.get(name, ()):
@@ -78,8 +86,10 @@ def constants(method: FunctionType) -> Iterator[tuple[str, Any]]:
         defaults = introspection.arguments_with_default(function)
         yield from ((prefix + name, value) for name, value in defaults if is_value(name, value))
         for name, value in _mentioned(function):
-            if value is not None and not is_state(name) and is_value(name.rpartition(".")[2], value):
-                is_common = function.__globals__ is method.__globals__ and name not in function.__code__.co_freevars
+            is_closure = name in function.__code__.co_freevars
+            is_read = is_value(name.rpartition(".")[2], value) or is_object(value)
+            if value is not None and not is_state(name, value) and is_read:
+                is_common = function.__globals__ is method.__globals__ and not is_closure
                 yield name if is_common else prefix + name, value
             inner = [found for found in functions_in(value) if found not in seen]
             seen.update(inner)
@@ -116,10 +126,15 @@ def _resolved(path: tuple[str, ...], variables: Mapping[str, Any]) -> tuple[str,
 def _inside(value: Any, attribute: str) -> Any:
     if type(value) is ModuleType:
         return value.__dict__.get(attribute, _ABSENT) if is_project_module(value.__name__) else _ABSENT
-    if type(value) is type:
-        bases = [base.__dict__ for base in type.mro(value) if attribute in base.__dict__]
-        return bases[0][attribute] if bases and is_of_project(value) else _ABSENT
-    return values_of(value).get(attribute, _ABSENT) if is_config(type(value)) else _ABSENT
+    if type(value) in _PLAIN_METACLASSES:
+        base = next((base for base in type.mro(value) if attribute in base.__dict__), None)
+        return base.__dict__[attribute] if base is not None and is_of_project(base) else _ABSENT
+    if type(value) is enum.EnumMeta:
+        members = value.__dict__.get("_member_map_")
+        return members.get(attribute, _ABSENT) if type(members) is dict and is_of_project(value) else _ABSENT
+    if is_config(type(value)):
+        return values_of(value).get(attribute, _ABSENT)
+    return dict(public_attributes(value) or ()).get(attribute, _ABSENT)
 
 
 def _plain(value: Any) -> Any:

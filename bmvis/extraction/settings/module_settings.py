@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import torch
 from torch import nn
 
 from bmvis.extraction import introspection
@@ -135,6 +136,8 @@ class SettingsReader:
         defaults = self._defaults_of(cls)
         positional = {value for name, value in shown.items() if name.isdecimal()} if plan.is_torch else ()
         for attribute in plan.attributes:
+            if plan.is_torch and issubclass(type(slots[attribute]), torch.Tensor):
+                continue  # a normalization or pruning has computed it from the parameters
             for name, text, plain in self._entries(attribute, slots[attribute]):
                 is_shown = shown.get(name.removesuffix(DEFAULT)) == plain or plain in positional
                 if not is_shown and (name not in defaults or defaults[name] != plain):

@@ -5,15 +5,21 @@ Only they are read: other releases of a library have other functions and other v
 
 from __future__ import annotations
 
+import array
+import collections
+import datetime
 import enum
 import functools
+import operator
 import os
 import re
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
 from functools import cache
-from pathlib import Path
-from types import BuiltinFunctionType, FunctionType
+from pathlib import Path, PurePath
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
 import torch
@@ -37,9 +43,28 @@ _PLAIN = (
     slice,
     functools.partial,
     enum.Enum,
+    array.array,
+    bytearray,
+    collections.ChainMap,
+    collections.UserDict,
+    collections.UserList,
+    collections.UserString,
+    collections.deque,
+    datetime.timedelta,
+    Decimal,
+    Fraction,
+    MappingProxyType,
+    operator.attrgetter,
+    operator.itemgetter,
+    operator.methodcaller,
+    PurePath,
+    re.Pattern,
 )
 _OF_TORCH = (torch.dtype, torch.layout, torch.memory_format)
 _NAMED = (FunctionType, BuiltinFunctionType, type)
+_NO_OBJECTS = (*_NAMED, *_PLAIN, nn.Module, torch.Tensor, ModuleType, property, staticmethod, classmethod)
+_OF_FUNCTIONS = ("forward", "backward", "setup_context")
+"""Methods of a `torch.autograd.Function`."""
 _STATE = frozenset(
     ("count", "counts", "counter", "counters", "instances", "registry", "cache", "caches", "cached", "next", "uid")
 )
@@ -97,8 +122,13 @@ def is_project_module(module: str) -> bool:
     return not path.startswith(_PYTHON) if not is_installed else package in _own_packages
 
 
-def is_state(name: str) -> bool:
-    """Return whether a name is that of a value that code changes while it runs, such as `call_count`."""
+def is_state(name: str, value: Any = None) -> bool:
+    """Return whether a name is that of a value that code changes while it runs, such as `call_count`.
+
+    A number with a name of capital letters is a constant.
+    """
+    if type(value) in (int, float) and name.rpartition(".")[2].isupper():
+        return False
     words = [word.lower() for word in _WORD_ENDS.split(name)]
     return words[-1] == "id" or not _STATE.isdisjoint(words)
 
@@ -110,8 +140,25 @@ def is_value(name: str, value: Any) -> bool:
     its own name changes with it.
     """
     if isinstance(value, _NAMED):
-        return getattr(value, "__name__", name) not in (name, "<lambda>")
-    return value is None or isinstance(value, (*_PLAIN, *_OF_TORCH))
+        return is_namespace(value) or getattr(value, "__name__", name) not in (name, "<lambda>")
+    numpy = sys.modules.get("numpy")
+    of_numpy = (numpy.ndarray, numpy.generic) if numpy is not None else ()
+    return value is None or isinstance(value, (*_PLAIN, *_OF_TORCH, *of_numpy))
+
+
+def is_namespace(value: Any) -> bool:
+    """Return whether a value is a class of the project that only groups values, such as `class Sizes: WIDTH = 4`."""
+    return (
+        type(value) is type
+        and is_of_project(value)
+        and type.mro(value) == [value, object]
+        and all(name[:2] == "__" or is_value(name, inner) for name, inner in list(value.__dict__.items()))
+    )
+
+
+def is_object(value: Any) -> bool:
+    """Return whether a value is an instance of a class of the project that is no module and no tensor."""
+    return not issubclass(type(value), _NO_OBJECTS) and is_of_project(type(value))
 
 
 def functions_in(value: Any) -> Iterator[FunctionType]:
@@ -138,6 +185,8 @@ def _inner(value: Any) -> list[Any]:
         return [value.fget]
     if kind in (functools.cached_property, functools.partialmethod, functools.partial):
         return [value.func]
+    if isinstance(value, type) and issubclass(value, torch.autograd.Function):
+        return [base.__dict__[name] for base in type.mro(value) for name in _OF_FUNCTIONS if name in base.__dict__]
     return [value.__wrapped__] if kind is functools._lru_cache_wrapper else []
 
 
@@ -164,4 +213,4 @@ def _attributes(cls: type) -> dict[str, Any]:
 
 def _is_attribute(cls: type, name: str, value: Any) -> bool:
     is_method = cls.__dict__[name] is value and type(value) is FunctionType and is_of_project(value)
-    return not is_method and not is_state(name) and is_value(name, value)
+    return not is_method and not is_state(name, value) and (is_value(name, value) or is_object(value))

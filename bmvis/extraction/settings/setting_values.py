@@ -1,15 +1,14 @@
 """The text of a setting, and which values are not recorded. No code of a value's class runs.
 
 Not recorded are values that differ between two processes or machines, and values that may be private: absolute paths,
-addresses, times, devices, long strings, and strings with names such as `token` or `password`.
+addresses, times, devices, and strings with names such as `token` or `password`.
 """
 
 from __future__ import annotations
 
+import datetime
 import enum
 import functools
-import re
-import time
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from fractions import Fraction
@@ -22,13 +21,13 @@ from torch import nn
 from bmvis.extraction import introspection
 from bmvis.extraction.settings.class_settings import constants
 from bmvis.extraction.settings.config_objects import is_config, values_of
-from bmvis.extraction.settings.names import callable_name
-from bmvis.extraction.settings.project_code import class_attributes_of, is_of_project
+from bmvis.extraction.settings.names import callable_name, native_name
+from bmvis.extraction.settings.object_parts import Written, parts, public_attributes, unwrapped
+from bmvis.extraction.settings.plain_texts import MAX_READ, MAX_STRING, is_volatile, number_text, string_text
+from bmvis.extraction.settings.project_code import class_attributes_of, is_namespace, is_of_project
 from bmvis.extraction.shortened import digest
 from bmvis.untrusted import user_text
 
-MAX_STRING = 80
-"""Maximum length of a string that is recorded, in characters."""
 MAX_TEXT = 200
 """Maximum length of the text of a sequence, in characters. A longer one is recorded as its length and a digest."""
 MAX_ITEMS = 65_536
@@ -44,49 +43,45 @@ MAX_FUNCTIONS = 32
 """Maximum number of functions in a value whose constants are read. Others are recorded by their names."""
 MAX_LEVELS = 8
 """Maximum depth of sequences and dictionaries in a value."""
-_SECRET = re.compile(r"(?:^|[_.])(?:token|key|secret|password|passwd|credential|auth)s?(?:$|[_.\d])", re.IGNORECASE)
-_PART_OF_MODEL = re.compile(
-    r"(?:^|[_.])(?:token|key)s?_(?:mix|pool|norm|type|merg|aggreg|init|proj|mode|act|embed|reduc|layer|layout)"
-)
-"""Names that `_SECRET` finds, but that are words of networks, such as `token_mixer`."""
-_LOCAL = re.compile(r"(?:^|[_.])(?:path|dir|directory|folder|file|filename|url|host|hostname|user)$", re.IGNORECASE)
-_VOLATILE = re.compile(
-    r"(?:^|[_.])devices?(?:$|[_.])|(?:^|\.)(?:pid|uuid|time|timestamp|start_time|created_at|session_id|run_id)$",
-    re.IGNORECASE,
-)
-_TIME = re.compile(r"(?:^|\.)time$", re.IGNORECASE)
-_MAX_STEPS = 100_000
-"""Integers up to here are numbers of time steps, not times."""
-_ABSOLUTE = re.compile(r"(?:^|[\s=:,;'\"(\[])(?:/[\w.]|~[/\\]|[A-Za-z]:[\\/]|\\\\)")
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-", re.IGNORECASE)
-_DATE = re.compile(r"\d{4}-\d\d-\d\d[ T_]\d\d:?\d\d")
-_LIKE_OTHER = re.compile(
-    r"(?:None|True|False|-|nan|[-+]?inf|[-+]?[\d.][\d.eE+-]*|[-+]?0x\w*|.*\.\.\d.*|.* x\d+|.*\)|['({].*|torch\..*|)",
-    re.DOTALL,
-)
 _WITH_PARTIAL = frozenset(("torch.ao.quantization.observer", "torch.ao.quantization.fake_quantize"))
 """Where the class is defined that keeps the observer of a `QConfig` with its arguments, in the attribute `p`."""
-_LARGE = 2**40
-"""Integers from here on are sentinels such as `sys.maxsize`, or ids and hashes, which differ between processes."""
-_ENDLESS = 10**100
-"""Integers from here on are too long to read. Python writes no integer of more than 4300 digits."""
-_DAY = 86_400
+_PLAIN = (int, float, str, bytes, list, tuple, set, frozenset, enum.Enum, type(None))
+_FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType, type, functools._lru_cache_wrapper)
 
 
-def entries(name: str, value: Any, nesting: int = 0) -> Iterator[tuple[str, str]]:
-    """Yield the settings of one attribute: one, several for a dictionary, none if it is not recorded."""
-    if issubclass(type(value), dict) and nesting < MAX_NESTING and dict.__len__(value) <= MAX_ENTRIES:
-        for key, item in dict.items(value):
+def entries(name: str, value: Any, outer: tuple[Any, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Yield the settings of one attribute: one, several for a dictionary or an object, none if it is not recorded.
+
+    Args:
+        name: the name of the attribute.
+        value: its value.
+        outer: the dictionaries and objects that contain the value.
+    """
+    value = unwrapped(value)
+    inner = _inner(value) if len(outer) < MAX_NESTING and not any(value is one for one in outer) else None
+    if inner is not None:
+        if not issubclass(type(value), dict):
+            yield name, f"{callable_name(type(value))}()"
+        for key, item in inner:
             text = _key(key, _Room())
             if text is not None:
-                yield from entries(f"{name}.{text}", item, nesting + 1)
+                yield from entries(f"{name}.{text}", item, (*outer, value))
         return
-    if _VOLATILE.search(name) and not (_TIME.search(name) and type(value) is int and abs(value) <= _MAX_STEPS):
+    if is_volatile(name, value):
         return
     found = text_of(value, name)
     if found is not None:
         yield name, found
+
+
+def _inner(value: Any) -> Iterable[tuple[Any, Any]] | None:
+    """Return the entries of a dictionary, or the attributes of an object, that are settings of their own."""
+    if issubclass(type(value), dict):
+        return dict.items(value) if dict.__len__(value) <= MAX_ENTRIES else None
+    if issubclass(type(value), _PLAIN) or is_config(type(value)) or _is_called(type(value)):
+        return None
+    found = public_attributes(value)
+    return found if found and len(found) <= MAX_ENTRIES else None
 
 
 def _key(key: Any, room: _Room) -> str | None:
@@ -106,9 +101,9 @@ def _text(value: Any, name: str, room: _Room) -> str | None:
     if issubclass(kind, enum.Enum):
         return _enum(value)
     if issubclass(kind, str):
-        return _string(str.__getitem__(value, slice(0, MAX_STRING + 1)), name)
+        return string_text(str.__getitem__(value, slice(0, MAX_READ)), name)
     if issubclass(kind, int | float):
-        return _number(value)
+        return number_text(value)
     if kind in _WRITTEN:
         return repr(value)
     if kind is bytes:
@@ -120,11 +115,10 @@ def _text(value: Any, name: str, room: _Room) -> str | None:
     if kind is slice:
         parts = [_text(part, name, room) for part in (value.start, value.stop, value.step)]
         return f"slice({', '.join(map(str, parts))})"
-    if kind.__module__ == "numpy" and kind.__name__.startswith(("float", "int", "bool")):
-        return _text(value.item(), name, room)
     if issubclass(kind, nn.Module):  # in a list, where PyTorch does not see it
         return f"{callable_name(kind)}()"
-    return _callable(value, room)
+    plain = unwrapped(value)
+    return _text(plain, name, room) if plain is not value else _callable(value, room) or _object(value, name, room)
 
 
 def callable_text(value: Any) -> str | None:
@@ -143,7 +137,7 @@ def _callable(value: Any, room: _Room) -> str | None:
         inner = introspection.attribute(value, "p")
         return _partial(inner, room) if type(inner) is functools.partial else None
     values = _values_of_call(value)
-    if values is None and not issubclass(type(value), FunctionType | BuiltinFunctionType | MethodType | type):
+    if values is None and not issubclass(type(value), _FUNCTIONS) and not native_name(value):
         return None
     is_inside, room.is_inside = room.is_inside, True
     is_read = values is not None and not is_inside and room.functions > 0  # a function can mention itself
@@ -165,21 +159,56 @@ def _partial(value: functools.partial[Any], room: _Room) -> str | None:
 
 def _named_texts(pairs: Iterable[tuple[str, Any]], room: _Room) -> list[str]:
     return [
-        f"{name}={text}" for name, item in pairs if not _VOLATILE.search(name) and (text := _text(item, name, room))
+        f"{name}={text}" for name, item in pairs if not is_volatile(name, None) and (text := _text(item, name, room))
     ]
 
 
 def _values_of_call(value: Any) -> Iterable[tuple[str, Any]] | None:
     """Return the values that a function or another object of the project depends on; None for other objects."""
-    if type(value) is FunctionType:
-        return constants(value) if value.__module__ and is_of_project(value) else ()
+    if type(value) in (FunctionType, functools._lru_cache_wrapper):
+        inner = _of_project(value)
+        return constants(inner) if inner is not None else ()
     if type(value) is MethodType:
         function = value.__func__
         own = constants(function) if type(function) is FunctionType and is_of_project(function) else ()
         return [*_public(value.__self__), *own]
-    is_called = any("__call__" in base.__dict__ for base in type.mro(type(value)))
-    is_object = is_called and not issubclass(type(value), type | nn.Module) and is_of_project(type(value))
+    if is_namespace(value):
+        return list(class_attributes_of(value).items())
+    is_object = _is_called(type(value)) and not issubclass(type(value), type | nn.Module) and is_of_project(type(value))
     return _public(value) if is_object else None
+
+
+def _is_called(cls: type) -> bool:
+    """Return whether instances of a class can be called."""
+    return any("__call__" in base.__dict__ for base in type.mro(cls))
+
+
+def _of_project(value: Any) -> FunctionType | None:
+    """Return a function of the project, also if a decorator of a library has wrapped it; None for others."""
+    function = value
+    for _ in range(MAX_LEVELS):
+        if isinstance(function, FunctionType) and function.__module__ and is_of_project(function):
+            return function
+        function = introspection.own_dict(function).get("__wrapped__")
+    return None
+
+
+def _object(value: Any, name: str, room: _Room) -> str | None:
+    """Return the text of an object that cannot be called, with `?` for contents that are not recorded."""
+    found = parts(value)
+    if found is None or not room.levels:
+        return None
+    count = len(found.values) + len(found.named)
+    if count > room.items or any(value is one for one in room.outer):
+        return f"{found.name}({UNKNOWN})"
+    room.items -= count
+    room.levels -= 1
+    room.outer.append(value)
+    items = [item if type(item) is Written else _text(item, name, room) or UNKNOWN for item in found.values]
+    text = ", ".join([*items, *_named_texts(found.named, room)])
+    room.outer.pop()
+    room.levels += 1
+    return f"{found.name}({text if len(text) <= MAX_TEXT else f'{count} values {digest(text)}'})"
 
 
 def _public(thing: Any) -> list[tuple[str, Any]]:
@@ -191,47 +220,34 @@ def _public(thing: Any) -> list[tuple[str, Any]]:
 
 
 def _enum(value: Any) -> str | None:
-    """Return `Mode.FAST`; with the value `Mode.FAST (2)` if the member is a number, which code can compute with."""
+    """Return `Mode.FAST`; with the value, `Mode.FAST (2)`, if it is one that code can compute with.
+
+    Numbers that only count the members, as those of `enum.auto()`, are no such values.
+    """
     slots = object.__getattribute__(value, "__dict__")
-    name, number = slots.get("_name_"), slots.get("_value_")
+    name, inner = slots.get("_name_"), slots.get("_value_")
     if type(name) is not str:
         return None
     text = f"{user_text.class_name(type(value))}.{name}"
-    return f"{text} ({number})" if issubclass(type(value), int) and type(number) is int else text
+    if type(inner) is int:
+        is_label = issubclass(type(value), enum.Flag) or inner == _position(value, name)
+        return f"{text} ({inner})" if issubclass(type(value), int) or not is_label else text
+    shown = _text(inner, "", _Room()) if type(inner) in (float, tuple) else None
+    return f"{text} ({shown})" if shown else text
 
 
-def _string(value: str, name: str) -> str | None:
-    is_secret = _SECRET.search(name) and not _PART_OF_MODEL.search(name)
-    if len(value) > MAX_STRING or is_secret or _LOCAL.search(name):
-        return None
-    if _ABSOLUTE.search(value) or _ADDRESS.search(value) or _UUID.search(value) or _DATE.search(value):
-        return None
-    value = user_text.safe_text(value)
-    return repr(value) if _LIKE_OTHER.fullmatch(value) or not value.isprintable() or ", " in value else value
+def _position(member: enum.Enum, name: str) -> int:
+    """Return the number that `enum.auto()` gives a member; 0 if it is not among the names of its class."""
+    names = vars(type(member)).get("_member_names_")
+    return names.index(name) + 1 if isinstance(names, list) and name in names else 0
 
 
-def _number(value: int | float) -> str | None:
-    """Return the text of a number; floats have 8 digits, so that machines that round otherwise agree."""
-    if issubclass(type(value), int):
-        integer: int = int.__index__(value)  # type: ignore[arg-type]
-        size = abs(integer)
-        if size >= _ENDLESS:
-            return None
-        is_round = size % 10**9 == 0 or size & (size - 1) == 0 or size & (size + 1) == 0
-        return None if (size >= _LARGE and not is_round) or _is_now(integer) else int.__repr__(integer)
-    number = float.__float__(value)
-    if _is_now(number):
-        return None
-    exact = float.__repr__(number)
-    return exact if len(exact) <= 10 or number.is_integer() else f"{number:.8g}"
-
-
-def _is_now(value: float) -> bool:
-    """Return whether a number is a time of today, in seconds, or in a thousandth, millionth or billionth of them."""
-    return abs(value) > 1e9 and any(abs(value / scale - time.time()) < _DAY for scale in (1, 1e3, 1e6, 1e9))
-
-
-_WRITTEN = frozenset((complex, range, Fraction, Decimal, torch.dtype, torch.layout, torch.memory_format, torch.qscheme))
+_WRITTEN = frozenset(
+    (
+        *(complex, range, Fraction, Decimal, datetime.timedelta, type(...)),
+        *(torch.dtype, torch.layout, torch.memory_format, torch.qscheme),
+    )
+)
 """Types whose `repr` is the text of a value."""
 
 
@@ -242,6 +258,8 @@ class _Room:
         self.items = MAX_ITEMS
         self.levels = MAX_LEVELS
         self.functions = MAX_FUNCTIONS
+        self.outer: list[Any] = []
+        """The objects whose attributes are read."""
         self.is_inside = False
         """Whether a value inside a function is read."""
 
@@ -280,7 +298,7 @@ def _dictionary(value: dict[Any, Any], name: str, room: _Room) -> str:
     for key, item in dict.items(value):
         shown = _key(key, room)
         full_name = f"{name}.{shown}"
-        text = None if shown is None or _VOLATILE.search(full_name) else _text(item, full_name, room)
+        text = None if shown is None or is_volatile(full_name, None) else _text(item, full_name, room)
         if text is not None:
             found.append(f"{shown}: {text}")
     return f"{{{', '.join(sorted(found))}}}"
