@@ -26,6 +26,8 @@ _VOLATILE = re.compile(
     re.IGNORECASE,
 )
 _TIME = re.compile(r"(?:^|\.)time$", re.IGNORECASE)
+_CLOCK = re.compile(r"(?:^|[_.])(?:t0|tic|now|last|start|started|begin|began|mono|monotonic|clock|time)(?:$|[_.])")
+"""Names of what has the state of a clock that begins with the machine."""
 _MAX_STEPS = 100_000
 """Integers up to here are numbers of time steps, not times."""
 _ABSOLUTE = re.compile(r"(?:^|[\s=:,;'\"(\[])(?:/[\w.]|~[/\\]|[A-Za-z]:[\\/]|\\\\)")
@@ -41,12 +43,20 @@ _LARGE = 2**40
 _ENDLESS = 10**100
 """Integers from here on are too long to read. Python writes no integer of more than 4300 digits."""
 _DAY = 86_400
+_HOUR = 3_600
 
 
 def is_volatile(name: str, value: Any) -> bool:
     """Return whether a setting differs between two builds by its name: a device, a process id, a time."""
     is_step = type(value) is int and abs(value) <= _MAX_STEPS and _TIME.search(name) is not None
-    return _VOLATILE.search(name) is not None and not is_step
+    return (_VOLATILE.search(name) is not None and not is_step) or _is_clock(name, value)
+
+
+def _is_clock(name: str, value: Any) -> bool:
+    """Return whether a number is the state of `time.perf_counter()` or `time.monotonic()` of the last hour."""
+    if type(value) is not float or not _CLOCK.search(name):
+        return False
+    return any(0 <= now - value < _HOUR for now in (time.perf_counter(), time.monotonic())) and not value.is_integer()
 
 
 def string_text(value: str, name: str) -> str | None:

@@ -159,7 +159,7 @@ def _partial(value: functools.partial[Any], room: _Room) -> str | None:
 
 def _named_texts(pairs: Iterable[tuple[str, Any]], room: _Room) -> list[str]:
     return [
-        f"{name}={text}" for name, item in pairs if not is_volatile(name, None) and (text := _text(item, name, room))
+        f"{name}={text}" for name, item in pairs if not is_volatile(name, item) and (text := _text(item, name, room))
     ]
 
 
@@ -298,7 +298,7 @@ def _dictionary(value: dict[Any, Any], name: str, room: _Room) -> str:
     for key, item in dict.items(value):
         shown = _key(key, room)
         full_name = f"{name}.{shown}"
-        text = None if shown is None or is_volatile(full_name, None) else _text(item, full_name, room)
+        text = None if shown is None or is_volatile(full_name, item) else _text(item, full_name, room)
         if text is not None:
             found.append(f"{shown}: {text}")
     return f"{{{', '.join(sorted(found))}}}"

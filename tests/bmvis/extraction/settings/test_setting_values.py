@@ -15,6 +15,7 @@ import random
 import re
 import subprocess
 import sys
+import time
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any
@@ -205,6 +206,17 @@ def test_strings_with_names_of_secrets_are_not_recorded(name: str, is_recorded: 
     model = nn.Module()
     setattr(model, name, "abc")
     assert (name in (capture(model).root.settings or {})) is is_recorded
+
+
+class Timer:
+    def __init__(self, scale: float) -> None:
+        self.start, self.scale = time.perf_counter(), scale
+
+
+def test_states_of_clocks_are_not_recorded() -> None:
+    text = f"{__name__}.Timer"
+    assert capture(Holder(Timer(0.5))).root.settings == {"value": f"{text}()", "value.scale": "0.5"}
+    assert capture(Holder([Timer(0.5)])).root.settings == {"value": f"({text}(scale=0.5),)"}
 
 
 class Hostile:
