@@ -65,6 +65,8 @@ def _arguments_text(call: ast.Call) -> str:
 def is_pattern(text: str) -> bool:
     """Return whether `text` is a pattern: it has a star, question mark or bracket before a call, or is `f(*names)`."""
     text = text[:MAX_LENGTH]
+    if not any(sign in text for sign in "*?["):
+        return False
     if _STARRED.match(text.partition(":")[2].strip()):
         return True
     return any(sign in KEY.sub("", text).partition("(")[0] for sign in "*?[")

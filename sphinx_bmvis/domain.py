@@ -119,6 +119,8 @@ class BmvisDomain(Domain):
         Returns:
             The names of the trees whose rows have moved.
         """
+        if not changed and not self.unanswered:
+            return set()
         self._note_change()  # galleries have added requests
         kept: dict[TreeKey, bytes | None] = self.data["ids"]
         found: dict[TreeKey, bytes | None] = {}

@@ -119,6 +119,7 @@ def _open_source(app: Sphinx) -> Source:
         mode=config.bmvis_mode,
         snapshots=Path(config.bmvis_snapshots) if config.bmvis_snapshots else None,
         session=preview_session(),
+        digests=digests_of(app),
     )
 
 
@@ -172,8 +173,9 @@ def _forward_logs(app: Sphinx) -> None:
 
 def _project_path() -> list[str]:
     """Return `sys.path` without the folders of the Python installation, since the worker can have another Python."""
-    own = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")}
-    own |= {sysconfig.get_config_var("DESTSHARED"), f"{sysconfig.get_path('stdlib')}.zip"}
+    paths = sysconfig.get_paths()  # get_path computes all of them, too
+    own = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")}
+    own |= {sysconfig.get_config_var("DESTSHARED"), f"{paths['stdlib']}.zip"}
     return [entry or os.getcwd() for entry in sys.path if entry not in own and not _is_installed(entry)]
 
 

@@ -79,10 +79,11 @@ class KeptHtml(msgspec.Struct, frozen=True, tag="drawing"):
 
 
 _Kept = TypeVar("_Kept", bound=Reply | KeptHtml)
+_Kept_co = TypeVar("_Kept_co", bound=Reply | KeptHtml, covariant=True)
 
 
-class _CacheEntry(msgspec.Struct, Generic[_Kept], frozen=True, omit_defaults=True):
-    built: _Kept
+class _CacheEntry(msgspec.Struct, Generic[_Kept_co], frozen=True, omit_defaults=True):
+    built: _Kept_co
     """Paths in the project are relative to its folder, so that a checkout can be moved."""
     installed: tuple[str, ...]
     """Digest of each folder in `built.installed`."""
@@ -97,12 +98,25 @@ _Decoder = msgspec.msgpack.Decoder
 
 @lru_cache
 def _reply_decoder() -> _Decoder[_CacheEntry[Reply]]:
-    return _Decoder(_CacheEntry[Reply])  # the types of whole models take 2 ms, which a page of kept HTML does not need
+    return _Decoder(_CacheEntry[Reply])
+
+
+@lru_cache
+def _failure_decoder() -> _Decoder[_CacheEntry[Failed]]:
+    return _Decoder(_CacheEntry[Failed])
 
 
 @lru_cache
 def _html_decoder() -> _Decoder[_CacheEntry[KeptHtml]]:
     return _Decoder(_CacheEntry[KeptHtml])
+
+
+def _decode_reply(content: bytes) -> _CacheEntry[Reply]:
+    """Return an entry with a reply. The types of whole models take 2 ms, which a build with a failure does not need."""
+    try:
+        return _failure_decoder().decode(content)
+    except msgspec.ValidationError:
+        return _reply_decoder().decode(content)
 
 
 class Cache:
@@ -138,15 +152,15 @@ class Cache:
 
     def get(self, *asked: object) -> Reply | None:
         """Return the reply to a request if it is still valid, else None."""
-        return self._valid(asked, _reply_decoder())
+        return self._valid(asked, _decode_reply)
 
     def get_html(self, *asked: object) -> KeptHtml | None:
         """Return what a host wrote for an element if it is still valid, else None."""
-        return self._valid(asked, _html_decoder())
+        return self._valid(asked, _html_decoder().decode)
 
-    def _valid(self, asked: tuple[object, ...], decoder: _Decoder[_CacheEntry[_Kept]]) -> _Kept | None:
+    def _valid(self, asked: tuple[object, ...], decode: Callable[[bytes], _CacheEntry[_Kept]]) -> _Kept | None:
         name = self._file_name(asked)
-        entry = self._read(name, decoder)
+        entry = self._read(name, decode)
         if entry is None:
             _LOG.debug("%s: not in the cache", _name(asked))
             return None
@@ -178,10 +192,10 @@ class Cache:
         key = repr((self._code, self._below, *asked)).replace(str(self.cwd), ".")
         return f"{fingerprint.of_bytes(key.encode(errors='surrogateescape'))}{ENTRY_SUFFIX}"
 
-    def _read(self, name: str, decoder: _Decoder[_CacheEntry[_Kept]]) -> _CacheEntry[_Kept] | None:
+    def _read(self, name: str, decode: Callable[[bytes], _CacheEntry[_Kept]]) -> _CacheEntry[_Kept] | None:
         content = self._folder.read(name)
         try:
-            entry = decoder.decode(content) if content else None
+            entry = decode(content) if content else None
         except (ValueError, RecursionError):
             return None  # of another format
         is_wrong = entry and isinstance(entry.built, Built) and inconsistency(entry.built.model)

@@ -40,13 +40,14 @@ class Builder:
     Args:
         cache: the folder of the cache; None for no cache.
         session: the builds that share worker processes; None to end the workers with `close`.
+        digests: the digests that the host has read at the start of this build; None to read them.
     """
 
-    def __init__(self, cache: Path | None, session: Session | None = None) -> None:
+    def __init__(self, cache: Path | None, session: Session | None = None, digests: DigestMemo | None = None) -> None:
         self._cache = CacheFolder(cache) if cache else None
         self._session = session
         self._caches: dict[Path, Cache] = {}
-        self._digests = DigestMemo(self._cache)
+        self._digests = digests or DigestMemo(self._cache)
         self._folders = ModuleFolders()
         self._workers: dict[tuple[object, ...], Worker] = {}
 

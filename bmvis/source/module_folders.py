@@ -121,7 +121,8 @@ def modules_in(folder: str, names: Sequence[str], folders: ModuleFolders) -> str
     without `__init__.py` shadows nothing, but counts for a name with a slash, of which there is no other module.
     """
     entries = folders.entries(folder)
-    there = [entry for name in {name.removesuffix("/") for name in names} for entry in entries.get(name, ())]
+    stems = {name.removesuffix("/") for name in names}
+    there = [entry for name in entries.keys() & stems for entry in entries[name]]
     found = [utf8(entry.name) for entry in there if _is_module(entry, is_any_folder=f"{entry.name}/" in names)]
     return " ".join(sorted(found))
 

@@ -24,6 +24,7 @@ from bmvis.source.build_job import BuildJob, SiteSettings
 from bmvis.source.cache import Cache
 from bmvis.source.cached_builds import Builder
 from bmvis.source.dependencies import ARGUMENTS, FOLDERS, entry_dependency
+from bmvis.source.digest_memo import DigestMemo
 from bmvis.source.modes import Mode
 from bmvis.source.name_patterns import NamedModel, NamePattern
 from bmvis.source.pattern_matches import WHAT_MATCHES, matching_names, matching_records, passed_over_text, with_names
@@ -69,6 +70,7 @@ class Source:
         snapshots: the folder of snapshots, instead of the one in pyproject.toml.
         session: the preview server whose builds share worker processes, so that torch stays in memory between them;
             None to end the processes with `close`. Linux only.
+        digests: the digests that the host has read at the start of this build; None to read them.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Source:
         mode: Mode = "live",
         snapshots: Path | None = None,
         session: Session | None = None,
+        digests: DigestMemo | None = None,
     ) -> None:
         self._cwd = cwd.resolve()
         folders = tuple(str(self._cwd / entry) for entry in path)
@@ -91,7 +94,7 @@ class Source:
         self._allow = AllowList(allow, self._cwd)
         self._asked_mode = mode
         self._snapshots = self._cwd / snapshots if snapshots else None
-        self._builder = Builder(self._cwd / cache if cache else None, session)
+        self._builder = Builder(self._cwd / cache if cache else None, session, digests)
         self._entry_of = cache_of(lambda of: entry_dependency(self.project.file, of))
         self._lists: dict[str, Listed | BmvisError] = {}
         self._known: dict[tuple[str, Device, str, bool], Built | BmvisError] = {}

@@ -14,7 +14,9 @@ import pytest
 from pythons import TORCH_PYTHON
 from sphinx.errors import VersionRequirementError
 
+from bmvis.source import digest_memo
 from bmvis.worker.interpreter import is_this_python
+from sphinx_bmvis.domain import BmvisDomain
 
 
 @pytest.fixture
@@ -154,6 +156,19 @@ def test_page_of_a_failed_model_is_written_again_only_if_the_error_changes(was_b
     assert "no configuration" in changed.boxes("index.html")[0].get_text()
     site.write("src/later.py", "from torch import nn\n\ndef net():\n    return nn.Linear(2, 2)\n")
     assert len(site.build().trees("index.html")) == 1
+
+
+def test_unchanged_failure_costs_no_second_look_at_what_is_installed(site, monkeypatch):
+    """In a build without changes, nothing is settled again, and each group of files is looked up once."""
+    site.write("index.rst", "Start\n=====\n\n.. model-structure:: zoo:tiny\n\n.. model-structure:: later:net\n")
+    site.build()
+    looked_up = []
+    state = digest_memo._state
+    monkeypatch.setattr(digest_memo, "_state", lambda files: looked_up.append(files[0]) or state(files))
+    monkeypatch.setattr(BmvisDomain, "settle", lambda domain: pytest.fail("the data are settled again"))
+    assert "no module named 'later'" in site.build().warnings
+    assert looked_up
+    assert len(looked_up) == len(set(looked_up))
 
 
 def test_removed_page_leaves_no_data(site):

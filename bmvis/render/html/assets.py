@@ -101,6 +101,7 @@ def _script() -> str:
     return f"(() => {{\nif (window.bmvis) return;\n{_joined('on_load')}}})();\n"
 
 
+@cache
 def _rows_script() -> str:
     return f"(() => {{\nif (!window.bmvis || window.bmvis.rows) return;\n{_joined('on_first_use')}}})();\n"
 
