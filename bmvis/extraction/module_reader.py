@@ -14,6 +14,7 @@ from bmvis.extraction.class_names import ClassNames
 from bmvis.extraction.extra_repr import ExtraReprReader
 from bmvis.extraction.packed_parameters import has_codebooks, may_be_packed
 from bmvis.extraction.settings.hooks import tensor_hook_settings
+from bmvis.extraction.settings.module_references import NO_REFERENCES, ModuleReferences
 from bmvis.extraction.settings.module_settings import SettingsReader
 from bmvis.extraction.state_code import StateCodeReader
 from bmvis.extraction.tensors import Stored, may_pack, packed, stored
@@ -26,14 +27,20 @@ _Record = TypeVar("_Record", Parameter, Buffer)
 class ModuleReader:
     """Creates the records of the tree. Equal parameters share one record, which keeps wide models small."""
 
-    def __init__(self, deltas: Deltas, tied: TiedWeights, class_names: ClassNames) -> None:
+    def __init__(
+        self,
+        deltas: Deltas,
+        tied: TiedWeights,
+        class_names: ClassNames,
+        references: ModuleReferences = NO_REFERENCES,
+    ) -> None:
         self.class_names = class_names
         self.deltas = deltas
         self.tied = tied
         self.distinct = tied.ids | deltas.keys()
         """Ids of the parameters that are tied or deltas. Their records depend on more than the parameter."""
         self.extra_reprs = ExtraReprReader()
-        self.settings = SettingsReader()
+        self.settings = SettingsReader(references)
         self.state_codes = StateCodeReader()
         self.seen: dict[Parameter | Buffer, Parameter | Buffer] = {}
         self.plain: dict[Hashable, Parameter] = {}
@@ -54,6 +61,7 @@ class ModuleReader:
     ) -> Module:
         """Return the record of a module. The arguments are those of a `ModuleOccurrence`; call it in preorder."""
         type_, package, qualname = self.class_names.read(module, path)
+        self.settings.references.origin = path
         extra_repr = self.extra_reprs.read(module)
         return Module(
             name=name,

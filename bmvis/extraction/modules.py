@@ -20,6 +20,7 @@ from bmvis.extraction.keras_layers import KerasLayers
 from bmvis.extraction.lightning import missing_layers
 from bmvis.extraction.module_reader import ModuleReader
 from bmvis.extraction.settings.configurations import find_configurations
+from bmvis.extraction.settings.module_references import ModuleReferences
 from bmvis.extraction.shortened import digest
 from bmvis.extraction.tied_weights import TiedWeights
 from bmvis.extraction.unregistered import Unregistered, find_unregistered
@@ -132,7 +133,8 @@ def _read_modules(occurrences: list[ModuleOccurrence]) -> tuple[Module, ...]:
     deltas, names = find_deltas(_named_modules(occurrences)), ClassNames(_named_modules(occurrences))
     parameters = ((found.path, found.parameters) for found in occurrences)
     buffers = ((found.path, found.buffers) for found in occurrences)
-    reader = ModuleReader(deltas, TiedWeights(parameters, buffers), names)
+    references = ModuleReferences({id(found.module): found.path for found in occurrences if found.shared_with is None})
+    reader = ModuleReader(deltas, TiedWeights(parameters, buffers), names, references)
     return tuple([reader.module(*found) for found in occurrences])
 
 

@@ -17,6 +17,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import torch
+from torch import nn
 
 from bmvis.extraction import introspection
 from bmvis.extraction.settings.config_objects import is_config, values_of
@@ -87,7 +88,8 @@ def constants(method: FunctionType) -> Iterator[tuple[str, Any]]:
         yield from ((prefix + name, value) for name, value in defaults if is_value(name, value))
         for name, value in _mentioned(function):
             is_closure = name in function.__code__.co_freevars
-            is_read = is_value(name.rpartition(".")[2], value) or is_object(value)
+            is_module = is_closure and name != "self" and isinstance(value, nn.Module)
+            is_read = is_module or is_object(value) or is_value(name.rpartition(".")[2], value)
             if value is not None and not is_state(name, value) and is_read:
                 is_common = function.__globals__ is method.__globals__ and not is_closure
                 yield name if is_common else prefix + name, value

@@ -18,6 +18,7 @@ from bmvis.extraction.attribute_kinds import HASHED, keys, zeros
 from bmvis.extraction.settings.class_settings import class_settings
 from bmvis.extraction.settings.config_objects import adapter_configs, is_config
 from bmvis.extraction.settings.hooks import hook_settings, hook_slots
+from bmvis.extraction.settings.module_references import NO_REFERENCES, ModuleReferences
 from bmvis.extraction.settings.setting_values import entries
 from bmvis.extraction.settings.torch_layers import is_torch_layer, layer_defaults, setting_attributes
 from bmvis.extraction.shortened import first_pairs
@@ -49,7 +50,8 @@ class _Plan(NamedTuple):
 class SettingsReader:
     """Reads the modules of one model. Modules with equal settings share one dictionary."""
 
-    def __init__(self) -> None:
+    def __init__(self, references: ModuleReferences = NO_REFERENCES) -> None:
+        self.references = references
         self._last: dict[type, _Plan] = {}
         self._plans: dict[tuple[type, tuple[str, ...]], _Plan] = {}
         self._defaults: dict[type, dict[str, str]] = {}
@@ -145,10 +147,10 @@ class SettingsReader:
 
     def _entries(self, attribute: str, value: Any) -> list[_Entry]:
         if type(value) not in HASHED:
-            return _entries(attribute, value)
+            return _entries(attribute, value, self.references)
         key = (attribute, type(value), value, *zeros((value,)))
         if key not in self._texts:
-            self._texts[key] = _entries(attribute, value)
+            self._texts[key] = _entries(attribute, value, self.references)
         return self._texts[key]
 
     def _defaults_of(self, cls: type) -> dict[str, str]:
@@ -160,10 +162,10 @@ class SettingsReader:
         return self._distinct.setdefault(tuple(found.items()), found) if found else None
 
 
-def _entries(attribute: str, value: Any) -> list[_Entry]:
+def _entries(attribute: str, value: Any, references: ModuleReferences = NO_REFERENCES) -> list[_Entry]:
     if is_config(type(value)) or adapter_configs(attribute, value):
         return []  # the model records it as a configuration
-    return [(name, text, normal(text)) for name, text in entries(attribute, value)]
+    return [(name, text, normal(text)) for name, text in entries(attribute, value, references)]
 
 
 def _plan(cls: type, names: tuple[str, ...]) -> _Plan:

@@ -21,6 +21,7 @@ from torch import nn
 from bmvis.extraction import introspection
 from bmvis.extraction.settings.class_settings import constants
 from bmvis.extraction.settings.config_objects import is_config, values_of
+from bmvis.extraction.settings.module_references import NO_REFERENCES, ModuleReferences
 from bmvis.extraction.settings.names import callable_name, native_name
 from bmvis.extraction.settings.object_parts import Written, parts, public_attributes, unwrapped
 from bmvis.extraction.settings.plain_texts import MAX_READ, MAX_STRING, is_volatile, number_text, string_text
@@ -49,12 +50,15 @@ _PLAIN = (int, float, str, bytes, list, tuple, set, frozenset, enum.Enum, type(N
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType, type, functools._lru_cache_wrapper)
 
 
-def entries(name: str, value: Any, outer: tuple[Any, ...] = ()) -> Iterator[tuple[str, str]]:
+def entries(
+    name: str, value: Any, references: ModuleReferences = NO_REFERENCES, outer: tuple[Any, ...] = ()
+) -> Iterator[tuple[str, str]]:
     """Yield the settings of one attribute: one, several for a dictionary or an object, none if it is not recorded.
 
     Args:
         name: the name of the attribute.
         value: its value.
+        references: the names of the modules of the model.
         outer: the dictionaries and objects that contain the value.
     """
     value = unwrapped(value)
@@ -65,11 +69,11 @@ def entries(name: str, value: Any, outer: tuple[Any, ...] = ()) -> Iterator[tupl
         for key, item in inner:
             text = _key(key, _Room())
             if text is not None:
-                yield from entries(f"{name}.{text}", item, (*outer, value))
+                yield from entries(f"{name}.{text}", item, references, (*outer, value))
         return
     if is_volatile(name, value):
         return
-    found = text_of(value, name)
+    found = _text(value, name, _Room(references))
     if found is not None:
         yield name, found
 
@@ -116,7 +120,7 @@ def _text(value: Any, name: str, room: _Room) -> str | None:
         parts = [_text(part, name, room) for part in (value.start, value.stop, value.step)]
         return f"slice({', '.join(map(str, parts))})"
     if issubclass(kind, nn.Module):  # in a list, where PyTorch does not see it
-        return f"{callable_name(kind)}()"
+        return room.references.name(value) or f"{callable_name(kind)}()"
     plain = unwrapped(value)
     return _text(plain, name, room) if plain is not value else _callable(value, room) or _object(value, name, room)
 
@@ -143,6 +147,8 @@ def _callable(value: Any, room: _Room) -> str | None:
     is_read = values is not None and not is_inside and room.functions > 0  # a function can mention itself
     room.functions -= is_read
     texts = _named_texts(values or (), room) if is_read else []
+    if type(value) is MethodType and (owner := room.references.name(value.__self__)):
+        texts = [owner, *texts]
     room.is_inside = is_inside
     return f"{callable_name(value)}({', '.join(texts)})"
 
@@ -154,7 +160,8 @@ def _partial(value: functools.partial[Any], room: _Room) -> str | None:
     positional = [text for item in value.args if (text := _text(item, "", room))]
     named = _named_texts(value.keywords.items(), room)
     room.levels += 1
-    return f"{callable_name(value)}({', '.join([*positional, *named])})"
+    called = room.references.name(value.func) or callable_name(value)
+    return f"{called}({', '.join([*positional, *named])})"
 
 
 def _named_texts(pairs: Iterable[tuple[str, Any]], room: _Room) -> list[str]:
@@ -254,7 +261,8 @@ _WRITTEN = frozenset(
 class _Room:
     """How many items, levels and functions of a value are left to read: a list can have itself as an item."""
 
-    def __init__(self) -> None:
+    def __init__(self, references: ModuleReferences = NO_REFERENCES) -> None:
+        self.references = references
         self.items = MAX_ITEMS
         self.levels = MAX_LEVELS
         self.functions = MAX_FUNCTIONS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -113,3 +114,36 @@ def test_slots_of_a_module_are_attributes() -> None:
     model = capture(nn.Sequential(Slotted(2), Slotted(3), Slotted(3, layers=2)))
     assert [(module.settings or {}).get("power") for module in model.modules] == [None, "2", "3", "3"]
     assert [note.partition(" that")[0] for note in model.notes] == ["2.layers is a list with 2 modules (4 parameters)"]
+
+
+class Mentions(nn.Module):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(1, 1), nn.Linear(1, 1)
+        module = getattr(self, name)
+        self.order, self.chosen = [module], {"a": module}
+        self.method, self.partial, self.closure = module.forward, functools.partial(module), lambda x: module(x)
+        self.own = lambda x: self.first(x)
+
+
+def test_values_name_the_modules_that_they_mention() -> None:
+    blocks = nn.Sequential(Mentions("first"), Mentions("first"), Mentions("second"))
+    found = [module.settings for module in capture(blocks).modules if module.settings]
+    closure = f"{__name__}.Mentions.__init__.<locals>.<lambda>"
+    assert found[0] == {
+        "order": "(<first>,)",
+        "chosen.a": "<first>",
+        "method": "torch.nn.modules.linear.Linear.forward(<first>)",
+        "partial": "<first>()",
+        "closure": f"{closure}(module=<first>)",
+        "own": f"{closure}()",
+    }
+    assert found[1] == found[0]
+    assert found[2] == {name: text.replace("<first>", "<second>") for name, text in found[0].items()}
+
+
+def test_values_name_modules_elsewhere_in_the_model() -> None:
+    model = nn.Sequential(nn.Sequential(nn.Linear(1, 1)), Holder(None), nn.Linear(1, 1))
+    model[1].value = [model[0][0], model[1], nn.ReLU()]
+    (found,) = (module.settings for module in capture(model).modules if module.settings)
+    assert found["value"] == "(<.0.0>, <self>, torch.nn.modules.activation.ReLU())"
