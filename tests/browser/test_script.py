@@ -564,6 +564,30 @@ def test_menu_closes(way, lora):
         assert focused(lora) == "query,value (Linear)"
 
 
+KEEP_TIMERS = """() => {
+  const kept = [], real = { setTimeout, clearTimeout };
+  window.setTimeout = (callback) => kept.push(callback);
+  window.clearTimeout = (id) => delete kept[id - 1];
+  window.runTimers = () => {
+    Object.assign(window, real);
+    kept.forEach((callback) => callback());
+  };
+}"""
+
+
+def test_copying_does_not_close_the_next_menu(lora):
+    lora.page.evaluate(KEEP_TIMERS)
+    menu = lora.page.locator(".bmvis-menu")
+    row(lora, QUERY).focus()
+    for key in ("m", "Enter"):
+        lora.page.keyboard.press(key)
+    menu.get_by_text("Copied").wait_for()
+    for key in ("Escape", "m"):
+        lora.page.keyboard.press(key)
+    lora.page.evaluate("runTimers()")
+    assert menu.is_visible()
+
+
 def test_pointer_takes_the_button_to_other_rows_after_escape(lora):
     row(lora, QUERY).hover()
     lora.page.locator(".bmvis-opener").click()
