@@ -238,7 +238,9 @@ def did_you_mean(words: Sequence[str]) -> str:
 
 
 def a_type(thing: object) -> str:
-    """Return the name of an object's type with its article, such as 'a dict' or 'an int'."""
+    """Return the name of an object's type with its article, such as 'a dict' or 'an int'; 'None' for None."""
+    if thing is None:
+        return "None"
     noun = type(thing).__name__
     return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
 

@@ -54,8 +54,8 @@ def _site(root: Path, host: str | None) -> Site:
     found = [site for site in find_sites(root) if host in (None, site.host)]
     if not found:
         raise click.ClickException(
-            f"found no {host or 'documentation'} in this folder: run sphinx-quickstart or mkdocs new . first, or"
-            " change to the folder of the project"
+            f"found no {host or 'documentation'} in this folder: run `sphinx-quickstart` or `mkdocs new .` first,"
+            " or change to the folder of the project"
         )
     if len(found) > 1:
         names = " or ".join(f"--host {site.host}" for site in found)

@@ -64,6 +64,8 @@ def unpack(returned: Any, factory: str) -> tuple[nn.Module, tuple[Any, ...]]:
     if not (isinstance(returned, tuple | list) and returned and isinstance(returned[0], nn.Module)):
         inside = _module_inside(returned)
         hint = f"its attribute {inside!r} is one: return that" if inside else ""
+        if returned is None:
+            hint = "its `return` may be missing"
         expected = "a factory must return a torch.nn.Module"
         raise FactoryError(f"{factory!r} returned {a_type(returned)}", hint=f"{expected}; {hint}" if hint else expected)
     model, *rest = returned

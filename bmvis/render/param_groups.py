@@ -6,9 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from bmvis import humanize
+from bmvis.lazy_regex import lazy_regex
 from bmvis.model.totals import Totals
 from bmvis.render.html.markup import Markup, tag
 from bmvis.view.param_groups import GroupRow, ParamGroupTable
+
+_SMALL = lazy_regex(r"(\d[\d.]*e-\d+)")
 
 
 def to_table(groups: ParamGroupTable, whole: Totals) -> Markup:
@@ -32,7 +35,7 @@ def to_table(groups: ParamGroupTable, whole: Totals) -> Markup:
     ]
     return tag(
         "div",
-        *(tag("p", tag("b", kind), rest) for kind, rest in map(_split, groups.heads)),
+        *(tag("p", tag("b", kind), *_numbers_in_one_line(rest)) for kind, rest in map(_split, groups.heads)),
         tag("div", table, role="region", aria_label="Parameter groups", tabindex=0),
         tag("ul", *findings, class_="bmvis-findings") if findings else None,
         class_="bmvis-training",
@@ -89,6 +92,12 @@ def _trainable(totals: Totals) -> str:
 def _split(head: str) -> tuple[str, str]:
     kind, colon, rest = head.partition(":")
     return kind, f" {rest.strip()}" if colon else ""
+
+
+def _numbers_in_one_line(text: str) -> Iterator[str]:
+    """Yield text with `1e-08` as elements, because a browser can end a line at the hyphen."""
+    for index, part in enumerate(_SMALL.split(text)):
+        yield tag("span", part) if index % 2 else part
 
 
 def _places(places: Sequence[str]) -> Markup | None:

@@ -88,7 +88,7 @@ class TerminalTree:
                 if amounts and not number:
                     drawn.append(" " * (width - drawn.cell_len)).append(amounts[index + 1])
                 yield drawn
-        for line in lines_below(self.page, colored=console.color_system is not None):
+        for line in lines_below(self.page, colored=console.color_system is not None and not console.no_color):
             yield from line.wrap(console, options.max_width)
 
 

@@ -256,7 +256,7 @@ KINDS = [
             "asks a question": Fails("return input('Download? [y/n] ')", "EOFError"),
             "reads all": draws("assert sys.stdin.read() == ''"),
             "debugger": Fails("breakpoint()\nreturn None", "BdbQuit"),
-            "console": Fails("import code; code.interact()", "returned a NoneType"),
+            "console": Fails("import code; code.interact()", "returned None"),
         },
     ),
 ]

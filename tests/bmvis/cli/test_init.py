@@ -169,7 +169,7 @@ def test_second_run_changes_nothing(project):
 @pytest.mark.parametrize(
     ("files", "arguments", "message"),
     [
-        ({}, [], "found no documentation in this folder: run sphinx-quickstart or mkdocs new . first"),
+        ({}, [], "found no documentation in this folder: run `sphinx-quickstart` or `mkdocs new .` first"),
         ({"mkdocs_dot_yml": ""}, ["--host", "sphinx"], "found no sphinx in this folder"),
         ({"mkdocs_dot_yml": "", "docs__conf_dot_py": ""}, [], "pass --host sphinx or --host mkdocs"),
         ({"docs__conf_dot_py": "x = (\n"}, [], "conf.py:1: '(' was never closed: fix the syntax first"),

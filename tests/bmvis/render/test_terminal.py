@@ -162,6 +162,7 @@ def test_output_uses_the_colors_of_the_terminal(environment, code):
     )
     assert code in done.stdout
     assert bool(ESCAPE.search(done.stdout)) == bool(code)
+    assert bool(re.search("^trainable  ", ESCAPE.sub("", done.stdout), re.MULTILINE)) == bool(code)
 
 
 def test_terminal_without_box_characters_gets_ascii():

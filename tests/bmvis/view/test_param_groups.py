@@ -100,6 +100,14 @@ def test_param_groups_of_every_torch_optimizer(optimizer):
     assert len(made.state) == states
 
 
+def test_small_number_is_in_one_line():
+    model = net()
+    html = to_html(page_of(model, optim.AdamW(split(model), lr=2e-5)), "m")
+    head = BeautifulSoup(html, "html.parser").select_one(".bmvis-training p")
+    assert head.get_text() == "AdamW lr 2e-05, betas (0.9, 0.999), eps 1e-08"
+    assert [part.get_text() for part in head.select("span")] == ["2e-05", "1e-08"]
+
+
 def test_param_groups_have_settings_and_counts():
     model = net()
     training = training_of(model, optim.AdamW(split(model), lr=2e-5, betas=(0.9, 0.95)))
@@ -272,9 +280,10 @@ def test_hyperparameters_can_be_any_object():
     ("returned", "message"),
     [
         (("text", 1), "'zoo:f' returned a tuple"),
+        (None, "'zoo:f' returned None"),
         ({"model": 1}, "'zoo:f' returned a dict"),
         ((nn.Linear(1, 1), {"lr": 1}), "'zoo:f' returned a module and a dict"),
-        ((nn.Linear(1, 1), [None]), "'zoo:f' returned a module and a NoneType"),
+        ((nn.Linear(1, 1), [None]), "'zoo:f' returned a module and None"),
     ],
 )
 def test_invalid_return_values_are_rejected(returned, message):
@@ -452,7 +461,9 @@ def test_object_without_a_module_inside_names_none():
     deep = Wrapper(a=Wrapper(b=Wrapper(c=Wrapper(net=nn.Linear(2, 2)))))
     itself = Wrapper()
     itself.again = itself
-    for thing in (Wrapper(), Wrapper(kind=nn.Linear), deep, itself, 3, None, Wrapper):
+    for thing in (Wrapper(), Wrapper(kind=nn.Linear), deep, itself, 3, Wrapper):
         with pytest.raises(FactoryError) as raised:
             unpack(thing, "zoo:f")
         assert raised.value.hint == "a factory must return a torch.nn.Module"
+    with pytest.raises(FactoryError, match="its `return` may be missing"):
+        unpack(None, "zoo:f")
