@@ -49,7 +49,10 @@ class _Commands(UserDict[str, click.Command]):
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, commands=_Commands())
 @click.version_option(__version__)
 def main() -> None:
-    """Show the structure of PyTorch models, and record it in snapshots."""
+    """Show the structure of PyTorch models, and record it in snapshots.
+
+    To start, run `bmvis show package.module:factory`, or `bmvis init` in a project with documentation.
+    """
 
 
 @click.command(short_help="Copy the stylesheets and scripts.")

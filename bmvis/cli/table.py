@@ -54,7 +54,7 @@ def table(lines: tuple[str, ...], *, form: str, path: tuple[str, ...], timeout: 
     Each MODEL is a reference, a name, or a pattern such as "zoo:*", optionally followed by a title, tags, and columns
     of your own. Example:
 
-        bmvis table "zoo:bert | BERT-base | text | GLUE=79.6" --columns name,parameters,GLUE
+        bmvis table "zoo:bert | BERT | text | GLUE=79.6" --columns name,GLUE
 
     If a model fails, its row shows the error, and the exit code is 2.
     """

@@ -49,8 +49,8 @@ def update(files: tuple[Path, ...], *, check: bool, path: tuple[str, ...], timeo
         <!-- /bmvis -->
         BERT has <!-- bmvis: fact zoo:bert of=parameters -->109.5M<!-- /bmvis --> parameters.
 
-    In reStructuredText, the comments of tables, trees and pictures are `.. bmvis: …` and `.. /bmvis`. If a model
-    fails, the file is unchanged, and the exit code is 2.
+    In reStructuredText, write tables, trees and pictures between `.. bmvis: …` and `.. /bmvis`. If a model fails, the
+    file is unchanged, and the exit code is 2.
     """  # noqa: D301  # click needs the character
     sys.exit(update_files(files, path, timeout, check=check))
 

@@ -34,6 +34,14 @@ def test_example_of_several_lines(name, line):
     assert line in help_of(name).splitlines()
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_example_of_a_command_is_in_one_line(name):
+    lines = help_of(name).partition("Options:")[0].splitlines()
+    examples = [index for index, line in enumerate(lines) if line.startswith("      bmvis ")]
+    assert all(lines[index + 1] == "" for index in examples)
+    assert all(line.count("`") % 2 == 0 for line in lines if "`.." in line)
+
+
 def test_defaults_and_integers_are_in_the_help():
     text = " ".join(help_of("check").split())
     assert "--timeout FLOAT RANGE Time limit for each model in seconds. [default: 120.0; x>0]" in text
