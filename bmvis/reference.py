@@ -32,6 +32,8 @@ _CALLED = lazy_regex(rf"\s*{DOTTED.pattern}\s*\(")
 KEY = lazy_regex(r"""\[\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:0|-?[1-9]\d*)(?=\s*\]\s*(?:\(|$)))\s*\]""")
 """A constant subscript: `["net_5"]` or `[18]`. Another bracket is part of a pattern."""
 _CALLABLE = lazy_regex(rf"(?P<attribute>[^(\[]*)(?P<key>{KEY.pattern})?\s*(?P<call>\(.*)?", re.DOTALL)
+_TYPOGRAPHIC = tuple("“”„‘’«»")
+"""Quotes that word processors write."""
 _OPTION = lazy_regex(r"(?<=[\w)\]]\s):?[a-z-]+(?::\s|=)[^()]*$")
 """An option at the end of a reference: `depth=2`, `:depth: 2`, or `depth: 2`."""
 _ABSOLUTE = lazy_regex(r"(?:[A-Za-z]:)?[\\/]|~|file://")
@@ -167,8 +169,10 @@ def _file_hint(module: str, call: str) -> str:
 
 def _surplus_hint(text: str) -> str:
     """Return what to remove from a reference in quotes, or with an option such as `depth=2` after it; or ''."""
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`":
         return "remove the quotes"
+    if text[:1] in _TYPOGRAPHIC or text[-1:] in _TYPOGRAPHIC:
+        return "write straight quotes, or none"
     option = _OPTION.search(text)
     return f"write {short_text(option[0])!r} as an option, apart from the reference" if option else ""
 

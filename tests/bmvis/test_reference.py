@@ -163,6 +163,9 @@ def test_dotted_names_and_files_suggest_the_reference(text, intended):
     [
         ('"zoo:Net(layers=2)"', "remove the quotes"),
         ("'zoo:Net'", "remove the quotes"),
+        ("`zoo:Net`", "remove the quotes"),
+        ("“zoo:Net”", "write straight quotes, or none"),
+        ("”zoo:Net(layers=2)”", "write straight quotes, or none"),
         ("zoo:Net depth=2", "write 'depth=2' as an option, apart from the reference"),
         ("zoo:Net :depth: 2", "write ':depth: 2' as an option, apart from the reference"),
         ("zoo:Net too", "write package.module:factory or package.module:factory(layers=2)"),
