@@ -36,7 +36,7 @@ def setup(app: Sphinx) -> None:
 
 def report_markup(app: Sphinx, document: nodes.document) -> None:
     """Warn about each element and directive that was not understood."""
-    is_rst = str(document["source"]).endswith(".rst")
+    is_rst = not str(document["source"]).endswith((".md", ".markdown", ".ipynb"))
     for node in document.findall(lambda node: isinstance(node, nodes.raw | nodes.comment | nodes.paragraph)):
         assert isinstance(node, nodes.Element)
         for line, error in _problems(node, is_rst=is_rst):
