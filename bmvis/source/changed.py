@@ -1,4 +1,4 @@
-"""Which models can have changed since a git revision, by the files that their modules import. Internal.
+"""Which models can have changed since a git revision, by the files that their modules import or name. Internal.
 
 No code of the project runs: imports are read from the syntax trees. In doubt, a model counts as changed.
 """
@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path, PurePath
+from typing import NamedTuple
 
 from bmvis.errors import InvalidReferenceError
 from bmvis.reference import parse_reference
@@ -20,8 +22,27 @@ from bmvis.untrusted.regular_file import read_regular
 MAX_BYTES = 10_000_000
 _PROSE = (".md", ".rst")
 """Suffixes of files that no model depends on."""
-_DYNAMIC = {"import_module", "__import__", "exec", "eval", "run_path", "run_module"}
-"""Names that can import what the syntax does not show."""
+_DYNAMIC = frozenset(
+    (
+        "Popen", "__import__", "__path__", "addsitedir", "entry_points", "eval", "exec", "exec_module",
+        "import_module", "instantiate", "iter_modules", "load_module", "locate", "popen", "posix_spawn",
+        "resolve_name", "run_module", "run_path", "spec_from_file_location", "subprocess", "walk_packages",
+    )
+)  # fmt: skip
+"""Names that can import or run what the syntax does not show."""
+_DYNAMIC_ATTRIBUTES = frozenset((("os", "system"), ("sys", "path")))
+"""Names that are others in other modules, such as `platform.system`."""
+_WORD = re.compile(r"\w+")
+_WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+class _Uses(NamedTuple):
+    """What a module uses."""
+
+    modules: frozenset[str] = frozenset()
+    """The modules that it imports, and names that can be modules."""
+    words: frozenset[str] = frozenset()
+    """The words of its texts, apart from docstrings, and of the names that it imports: they can name a file."""
 
 
 class ChangedModels:
@@ -72,12 +93,18 @@ class ChangedModels:
             for file in self._candidates(name):
                 if file in self._changed:
                     return True
-                imported = _imports(file, name) if file.is_file() else set()
-                if imported is None:
+                uses = _uses(file, name) if file.is_file() else _Uses()
+                if uses is None or not uses.words.isdisjoint(self._stems):
                     return True
-                pending += imported - known
-                known |= imported
+                pending += uses.modules - known
+                known |= uses.modules
         return False
+
+    @cached_property
+    def _stems(self) -> frozenset[str]:
+        """The names by which code can load changed modules from any folder, such as one that it adds to `sys.path`."""
+        files = (file for file in self._changed if file.suffix == ".py")
+        return frozenset(file.parent.name if file.stem in ("__init__", "__main__") else file.stem for file in files)
 
     def _candidates(self, module: str) -> Iterator[Path]:
         """Yield the files that an import of a module reads, or would read if they were there."""
@@ -89,23 +116,39 @@ class ChangedModels:
                 yield path.with_name(f"{path.name}.py")
 
 
-def _imports(file: Path, module: str) -> set[str] | None:
-    """Return the modules that a file imports, and names that can be modules; None if they cannot be read."""
+def _uses(file: Path, module: str) -> _Uses | None:
+    """Return what a file uses; None if that cannot be read from it."""
     try:
-        tree = ast.parse(read_regular(file, MAX_BYTES))
+        nodes = list(ast.walk(ast.parse(read_regular(file, MAX_BYTES))))
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     found: set[str] = set()
-    for node in ast.walk(tree):
-        if getattr(node, "id", getattr(node, "attr", "")) in _DYNAMIC:
+    for node in nodes:
+        if _is_dynamic(node):
             return None
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             above = _absolute(package, node.level, node.module or "")
             found.update({above, *(f"{above}.{alias.name}" for alias in node.names if alias.name != "*")})
-    return {name for name in found if name}
+    words = frozenset(word for text in (*found, *_texts(nodes)) for word in _WORD.findall(text))
+    return None if not _DYNAMIC.isdisjoint(words) else _Uses(frozenset(filter(None, found)), words)
+
+
+def _texts(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Yield the texts in code that are no docstrings."""
+    docstrings = {ast.get_docstring(node, clean=False) for node in nodes if isinstance(node, _WITH_DOCSTRING)}
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value not in docstrings:
+            yield node.value
+
+
+def _is_dynamic(node: ast.AST) -> bool:
+    """Return whether a node names something that can import or run what the syntax does not show."""
+    if isinstance(node, ast.Attribute) and (getattr(node.value, "id", ""), node.attr) in _DYNAMIC_ATTRIBUTES:
+        return True
+    return getattr(node, "id", getattr(node, "attr", "")) in _DYNAMIC
 
 
 def _absolute(package: str, level: int, name: str) -> str:

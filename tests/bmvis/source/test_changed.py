@@ -77,6 +77,33 @@ def test_models_of_changed_files(project, name, text, changed):
     assert [model for model in ("bert", "cnn", "file") if found.has(model)] == changed
 
 
+@pytest.mark.parametrize(
+    ("code", "is_changed"),
+    [
+        ("from importlib import import_module as load\nload('x')", True),
+        ("import importlib.util\nimportlib.util.spec_from_file_location('x', PATH)", True),
+        ("import subprocess\nsubprocess.run(COMMAND)", True),
+        ("from subprocess import check_output", True),
+        ("import os\nos.system(COMMAND)", True),
+        ("import platform\nplatform.system()", False),
+        ("getattr(importlib, 'import_module')(NAME)", True),
+        ("open('tools/other.py')", True),
+        ("import sys\nsys.path.append('tools')\nimport package", True),
+        ("from package import other", True),
+        ("import os\nos.path.join('a', 'b')", False),
+        ('def build():\n    "Build no other model."', False),
+        ("ANOTHER = 'others'  # other", False),
+    ],
+)
+def test_module_that_can_load_a_changed_file_in_another_way_counts(project, code, is_changed):
+    (project / "src/zoo/cnn.py").write_text(code)
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *identity, "commit", "-qam", "two"], cwd=project, check=True)
+    (project / "tools").mkdir()
+    (project / "tools/other.py").write_text("W = 4")
+    assert ChangedModels(read_project(project), "HEAD").has("cnn") == is_changed
+
+
 def test_a_module_that_imports_by_name_depends_on_all_modules(project):
     (project / "src/zoo/conv.py").write_text("from importlib import import_module\nimport_module('zoo.other')\n")
     subprocess.run(["git", "add", "-A"], cwd=project, check=True)
