@@ -38,10 +38,21 @@ tests have the mark `builds` themselves, such as those that run other tools, and
 
 TOGETHER = {
     "browser": ("browser/", "mkdocs_bmvis/test_navigation.py", "mkdocs_bmvis/test_offline.py"),
-    "libraries": ("demo/", "bmvis/test_schemas.py", "bmvis/source/test_checkpoint.py"),
+    "libraries": (
+        "demo/",
+        "bmvis/comparison/",
+        "bmvis/extraction/",
+        "bmvis/model/test_snapshot.py",
+        "bmvis/render/test_parity.py",
+        "bmvis/source/test_checkpoint.py",
+        "bmvis/test_schemas.py",
+        "bmvis/view/figure/test_edge_lists.py",
+        "bmvis/view/test_common_structure.py",
+    ),
 }
 """Starts of the paths of test files that one process of `pytest -n` runs, because they share what takes seconds: the
-start of the browser and the sites that it shows; a worker process that has imported transformers and PEFT."""
+start of the browser and the sites that it shows; transformers and PEFT, in this process (`large_libraries`) or in a
+worker process."""
 SET_BY_TORCH = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
 """Environment variables that PyTorch sets in the process of the tests when it compiles."""
 

@@ -199,15 +199,19 @@ def optimized(first: int = 2, rate: float = 0.1, steps: int = 10, kind: type = t
 @pytest.mark.parametrize(
     ("before", "after", "line"),
     [
-        (optimized(), optimized(rate=0.2), "root (optimizer groups 0-1 lr: 0.1 → 0.2) … 2 modules unchanged"),
-        (optimized(), optimized(steps=20), "root (optimizer CosineAnnealingLR T_max: 10 → 20) … 2 modules unchanged"),
-        (optimized(), capture(mlp(2, 3, 4)), "root (optimizer removed: SGD (2 groups)) … 2 modules unchanged"),
-        (optimized(), optimized(first=3), "└── 1 (Linear) weight:[4, 3] (groups 1 → 0) bias:[4]"),
+        (optimized, lambda: optimized(rate=0.2), "root (optimizer groups 0-1 lr: 0.1 → 0.2) … 2 modules unchanged"),
+        (
+            optimized,
+            lambda: optimized(steps=20),
+            "root (optimizer CosineAnnealingLR T_max: 10 → 20) … 2 modules unchanged",
+        ),
+        (optimized, lambda: capture(mlp(2, 3, 4)), "root (optimizer removed: SGD (2 groups)) … 2 modules unchanged"),
+        (optimized, lambda: optimized(first=3), "└── 1 (Linear) weight:[4, 3] (groups 1 → 0) bias:[4]"),
     ],
     ids=["rate", "schedule", "removed", "groups"],
 )
 def test_changes_of_optimizers_are_on_the_rows(before, after, line):
-    assert line in to_text(layout(after, Options(only_changes=True), before)).splitlines()
+    assert line in to_text(layout(after(), Options(only_changes=True), before())).splitlines()
 
 
 def test_comparison_has_totals_of_both_models():

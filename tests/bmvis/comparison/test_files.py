@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import peft
 import pytest
 import torch
+from large_libraries import peft
 from safetensors.torch import save_file, save_model
 from small_models import bert
 from torch import nn
@@ -79,12 +80,12 @@ def test_tied_tensor_that_the_file_has_once(tmp_path: Path) -> None:
     assert changes(checkpoint.read(tmp_path).model, capture(build())) == {}
 
 
-def tuned(config: peft.PeftConfig) -> peft.PeftModel:
+def tuned(config: Any) -> Any:
     with torch.device("cpu"):
         return peft.get_peft_model(bert("BertForSequenceClassification", num_labels=2), config)
 
 
-ADAPTERS: dict[str, Callable[[], peft.PeftConfig]] = {
+ADAPTERS: dict[str, Callable[[], Any]] = {
     "LoRA": lambda: peft.LoraConfig(r=2, target_modules=["query", "value"]),
     "LoRA of an embedding": lambda: peft.LoraConfig(r=2, target_modules=["word_embeddings"]),
     "LoRA with bias": lambda: peft.LoraConfig(r=2, target_modules=["query"], lora_bias=True),
@@ -97,7 +98,7 @@ ADAPTERS: dict[str, Callable[[], peft.PeftConfig]] = {
 
 
 @pytest.mark.parametrize("config", ADAPTERS.values(), ids=ADAPTERS)
-def test_adapter_file_has_the_parameters_of_its_adapter(tmp_path: Path, config: Callable[[], peft.PeftConfig]) -> None:
+def test_adapter_file_has_the_parameters_of_its_adapter(tmp_path: Path, config: Callable[[], Any]) -> None:
     model = tuned(config())
     model.save_pretrained(tmp_path)
     file, live = checkpoint.read(tmp_path / "adapter_model.safetensors").model, capture(model)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from changed_models import CHANGES, Build
+from large_libraries import needs_peft
 from more_changed_models import MORE_CHANGES
 from torch import nn
 
@@ -20,9 +21,10 @@ from bmvis.extraction.optimizers import note_groups
 from bmvis.model.snapshot import Snapshot, dump, load
 from bmvis.model.tree import Model
 
-pytest.importorskip("transformers")
-pytest.importorskip("peft")
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning")
+pytestmark = [
+    needs_peft,
+    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning"),
+]
 ALL = CHANGES | MORE_CHANGES
 EFFECTS = {
     "numerics": "old checkpoints load, but outputs differ",

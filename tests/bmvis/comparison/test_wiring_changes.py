@@ -5,11 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-import peft
 import pytest
 import torch
 from click.testing import CliRunner
 from drawn_networks import figures
+from large_libraries import peft
 from torch import nn
 
 from bmvis.cli.check import check

@@ -1,9 +1,8 @@
 """Active parameters of mixtures of experts: all parameters without those of experts that are not chosen."""
 
-import peft
 import pytest
 import torch
-import transformers
+from large_libraries import peft, transformers
 from torch import nn
 
 from bmvis.extraction.modules import capture

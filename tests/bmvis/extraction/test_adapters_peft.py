@@ -9,6 +9,7 @@ import pytest
 import torch
 from bs4 import BeautifulSoup
 from captured import captured_parameters, deltas
+from large_libraries import needs_peft, peft
 from small_models import SMALL, llama
 from torch import nn
 
@@ -18,8 +19,7 @@ from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text
 from bmvis.view.layout import layout
 
-peft = pytest.importorskip("peft")
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [needs_peft, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ from bs4 import BeautifulSoup
 from examples import EXAMPLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from large_libraries import transformers
 from torch import nn
-from transformers import T5Config, T5ForConditionalGeneration
 
 from bmvis import capture
 from bmvis.options.definitions import Options
@@ -211,7 +211,9 @@ def test_share_counts_shared_tensors_once():
 
 def test_map_counts_shared_tensors_at_their_first_place():
     with torch.device("meta"):
-        model = T5ForConditionalGeneration(T5Config(d_model=8, d_kv=4, d_ff=8, num_layers=2, vocab_size=1000))
+        model = transformers.T5ForConditionalGeneration(
+            transformers.T5Config(d_model=8, d_kv=4, d_ff=8, num_layers=2, vocab_size=1000)
+        )
     page = layout(capture(model), Options(depth=1, map=True))
     cells = titles(to_html(page, "m"), "g")
     count = {cell.partition(":")[0]: int(cell.split()[1].replace(",", "")) for cell in cells}

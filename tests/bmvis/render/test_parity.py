@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 
 import pytest
 import torch
-import transformers as t
+from large_libraries import transformers as t
 from rich.console import Console
 from small_models import SMALL
 from torch import nn

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-import transformers as t
 from bs4 import BeautifulSoup
+from large_libraries import transformers as t
 from small_models import SMALL
 from torch import nn
 

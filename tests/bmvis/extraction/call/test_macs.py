@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
-import transformers
+from large_libraries import transformers
 from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
@@ -57,8 +57,11 @@ class Architecture(NamedTuple):
 
 
 def model(name: str, settings: dict[str, object] | None = None, **more: object) -> Callable[[], nn.Module]:
-    cls = getattr(transformers, name)
-    return lambda: cls(cls.config_class(**(settings or {}) | more))
+    def make() -> nn.Module:
+        cls = getattr(transformers, name)
+        return cls(cls.config_class(**(settings or {}) | more))
+
+    return make
 
 
 class Scores(nn.Module):
