@@ -69,3 +69,11 @@ def test_anchors_are_unique():
         anchor = page.anchor("tiny")
         page.anchors.add(anchor)
         assert anchor == expected
+
+
+def test_directives_of_sphinx_are_reported_once_for_each_page():
+    text = "# A\n\n```{model-structure} zoo:bert\n```\n"
+    page = HostPage(text)
+    assert [line for line, _, _ in page.sphinx_markup()] == [3]
+    assert [*page.sphinx_markup()] == []  # the page is converted in parts
+    assert [*HostPage(text, is_excerpt=True).sphinx_markup()] == []  # the page of the post reports it
