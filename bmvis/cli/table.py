@@ -13,6 +13,7 @@ from bmvis.cli.exit_codes import BROKEN
 from bmvis.cli.messages import errors_end_the_command, print_error, print_warning
 from bmvis.cli.option_flags import option_flags
 from bmvis.cli.shared_options import path_option, timeout_option
+from bmvis.errors import ProjectError
 from bmvis.overviews.entries import read_entries
 from bmvis.overviews.own_columns import row_problems
 from bmvis.overviews.results import build_results
@@ -64,6 +65,9 @@ def table(lines: tuple[str, ...], *, form: str, path: tuple[str, ...], timeout: 
         if given.get(option.attribute)
     }
     with errors_end_the_command(), Source(Path.cwd(), path=(*path, "."), timeout=timeout, mode="auto") as source:
+        if not (lines or source.project.has_names):
+            hint = "name models in the command, or add them to [tool.bmvis.models]"
+            raise ProjectError("pyproject.toml defines no models", hint=hint)
         made = build_table(lines, parse_table_options(written), source)
     click.echo(FORMATS[form](made))
     for row in made.rows:

@@ -82,7 +82,7 @@ def _update(file: Path, source: Source, check: bool) -> int:
     pictures = stale_files(files, file.parent)
     if new == text and not pictures:
         if not any(find_regions(text, file.suffix == ".rst")):
-            click.echo(f"{file} has no region to update")
+            click.echo(f"{file} has no region to update: see `bmvis update --help`")
         return 0
     if check:
         click.echo("".join(_difference(text, new, str(file))), nl=False)

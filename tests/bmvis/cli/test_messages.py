@@ -49,6 +49,12 @@ def test_error_has_one_form(folder, arguments, message):
     assert re.match(f"Error: {message}", errors[0])
 
 
+def test_table_without_models_is_an_error(tmp_path):
+    done = bmvis(tmp_path, "table")
+    hint = "name models in the command, or add them to [tool.bmvis.models]"
+    assert done == (2, "", f"Error: pyproject.toml defines no models ({hint})\n")
+
+
 def test_warning_has_the_same_form(folder):
     done = bmvis(folder, "show", "zoo:small", "--highlight", "attn")
     assert (done.returncode, done.stderr.partition(":")[0]) == (0, "Warning")

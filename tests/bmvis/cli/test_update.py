@@ -168,7 +168,7 @@ def test_one_region_that_fails_keeps_all_others_of_the_file(run):
 
 def test_a_file_without_a_region_is_no_error_for_the_hook(run):
     done, _ = run("nothing\n")
-    assert (done.exit_code, done.output) == (0, "README.md has no region to update\n")
+    assert (done.exit_code, done.output) == (0, "README.md has no region to update: see `bmvis update --help`\n")
 
 
 def test_a_file_that_cannot_be_read(run, tmp_path):
