@@ -67,6 +67,25 @@ PROCESS_STALE = {
         write("data/looked.txt", ""),
         {"calls/look.py": "import os; print(4 if os.path.exists('data/looked.txt') else 3)"},
     ),
+    "script that a fork runs": Row(
+        """
+        output, end = os.pipe(); pid = os.fork()
+        if not pid: os.dup2(end, 1); os.execv("/bin/sh", ["sh", str(ROOT / "calls/forked.sh")])
+        os.waitpid(pid, 0); width = int(os.read(output, 9))
+        """,
+        write("calls/forked.txt", "4"),
+        {"calls/forked.sh": 'name=forked; cat "${0%/*}/$name.txt"', "calls/forked.txt": "3"},
+    ),
+    "script that runs in a terminal": Row(
+        """
+        import pty
+        read = []
+        def collect(end): read.append(os.read(end, 9)); return read[-1]
+        pty.spawn(["sh", str(ROOT / "calls/pty.sh")], collect, lambda _: b""); width = int(b"".join(read))
+        """,
+        write("calls/pty.txt", "4"),
+        {"calls/pty.sh": 'name=pty; cat "${0%/*}/$name.txt"', "calls/pty.txt": "3"},
+    ),
     "attached database": Row(
         """
         import sqlite3

@@ -37,8 +37,10 @@ _METADATA = importlib.metadata.__file__
 """The module that looks for installed distributions in each folder of `sys.path`; other names do not matter to it."""
 _ACCESSOR: Any = getattr(pathlib, "_NormalAccessor", FileNotFoundError)
 """The class of Python 3.10 that has references to functions of `os`; a class without them in later versions."""
-_LEAVING = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "os.fork")
-"""Audit events of the network and of other processes, besides those of commands."""
+_LEAVING = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname")
+"""Audit events of the network."""
+_FORKS = ("os.fork", "os.forkpty")
+"""Audit events before a fork, which can run a command in its place."""
 _WRITING = os.O_WRONLY | os.O_RDWR
 _GIT: DependencyKind = "git"
 
@@ -105,6 +107,7 @@ class FileTracker:
             "os.symlink": self._on_moving,
             "os.link": self._on_linking,
             **dict.fromkeys(_LEAVING, self._on_leave),
+            **dict.fromkeys(_FORKS, self._on_fork),
         }
 
     def _on_event(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -167,6 +170,11 @@ class FileTracker:
 
     def _on_leave(self, _frame: FrameType, *_: Any) -> None:
         self.record.has_left_process = True
+
+    def _on_fork(self, _frame: FrameType) -> None:
+        self.record.has_left_process = True
+        if self.record.has_begun:
+            self.record.opened.start(self.record.paths.roots)
 
     def _on_process(
         self, frame: FrameType, command: Any, arguments: Any = (), folder: Any = None, environment: Any = None
