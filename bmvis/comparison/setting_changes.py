@@ -7,7 +7,17 @@ from collections.abc import Mapping, Set
 from typing import NamedTuple
 
 from bmvis.comparison.tensor_changes import ChangedFact, Impact, changed
-from bmvis.model.settings import DEFAULT, MODE, UNREGISTERED, arguments, function_name, items_of, normal, without_digest
+from bmvis.model.settings import (
+    CODE,
+    DEFAULT,
+    MODE,
+    UNREGISTERED,
+    arguments,
+    function_name,
+    items_of,
+    normal,
+    without_digest,
+)
 from bmvis.model.tree import Module
 
 _OFF = "gradient_checkpointing"
@@ -80,7 +90,7 @@ def setting_changes(
             continue
         if is_hidden and name in _ALWAYS_SHOWN and {normal(before), normal(after)} == {None, _ALWAYS_SHOWN[name]}:
             continue
-        if name in _REPEATED or {before, after} == {None, "None"}:
+        if name in _REPEATED or {before, after} == {None, "None"} or (name == CODE and None in (before, after)):
             continue
         if (normal(before), normal(after)) in resized and is_size(name):
             continue

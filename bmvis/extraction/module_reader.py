@@ -13,6 +13,7 @@ from bmvis.extraction.adapters import Deltas
 from bmvis.extraction.class_names import ClassNames
 from bmvis.extraction.extra_repr import ExtraReprReader
 from bmvis.extraction.packed_parameters import has_codebooks, may_be_packed
+from bmvis.extraction.settings.graph_code import code_settings
 from bmvis.extraction.settings.hooks import tensor_hook_settings
 from bmvis.extraction.settings.module_references import NO_REFERENCES, ModuleReferences
 from bmvis.extraction.settings.module_settings import SettingsReader
@@ -81,8 +82,10 @@ class ModuleReader:
         self, module: nn.Module, kind: int, extra_repr: str, depth: int, parameters: introspection.Tensors
     ) -> dict[str, str] | None:
         found = self.settings.read(module, kind, extra_repr, depth, self.extra_reprs.whole)
-        hooks = tensor_hook_settings(parameters) if parameters else None
-        return {**(found or {}), **hooks} if hooks else found
+        more = code_settings(module)
+        if parameters:
+            more |= tensor_hook_settings(parameters)
+        return {**(found or {}), **more} if more else found
 
     def _parameters(
         self, path: str, module: nn.Module, parameters: introspection.Tensors, buffers: introspection.Tensors

@@ -133,7 +133,7 @@ def _read_modules(occurrences: list[ModuleOccurrence]) -> tuple[Module, ...]:
     deltas, names = find_deltas(_named_modules(occurrences)), ClassNames(_named_modules(occurrences))
     parameters = ((found.path, found.parameters) for found in occurrences)
     buffers = ((found.path, found.buffers) for found in occurrences)
-    references = ModuleReferences({id(found.module): found.path for found in occurrences if found.shared_with is None})
+    references = ModuleReferences((found.path, found.module) for found in occurrences if found.shared_with is None)
     reader = ModuleReader(deltas, TiedWeights(parameters, buffers), names, references)
     return tuple([reader.module(*found) for found in occurrences])
 

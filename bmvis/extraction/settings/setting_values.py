@@ -174,7 +174,7 @@ def _values_of_call(value: Any) -> Iterable[tuple[str, Any]] | None:
     """Return the values that a function or another object of the project depends on; None for other objects."""
     if type(value) in (FunctionType, functools._lru_cache_wrapper):
         inner = _of_project(value)
-        return constants(inner) if inner is not None else ()
+        return constants(inner) if inner is not None else _in_closure(value)
     if type(value) is MethodType:
         function = value.__func__
         own = constants(function) if type(function) is FunctionType and is_of_project(function) else ()
@@ -183,6 +183,16 @@ def _values_of_call(value: Any) -> Iterable[tuple[str, Any]] | None:
         return list(class_attributes_of(value).items())
     is_object = _is_called(type(value)) and not issubclass(type(value), type | nn.Module) and is_of_project(type(value))
     return _public(value) if is_object else None
+
+
+def _in_closure(function: Any) -> list[tuple[str, Any]]:
+    """Return the plain values in the closure of a function of a library: arguments of what has made the function."""
+    found = []
+    for _ in range(MAX_LEVELS):
+        values = introspection.closure_values(function) if type(function) is FunctionType else ()
+        found += [(name, value) for name, value in values if type(value) in (bool, int, float, str)]
+        function = introspection.own_dict(function).get("__wrapped__")
+    return found
 
 
 def _is_called(cls: type) -> bool:
