@@ -15,7 +15,7 @@ from bmvis.comparison.setting_changes import (
     setting_fact,
 )
 from bmvis.comparison.setting_lines import Placed
-from bmvis.model.settings import Configuration, normal
+from bmvis.model.settings import GENERATION, Configuration, normal
 from bmvis.model.tree import Model
 
 _GENERIC_WORDS = {"fn", "function", "default", "lora", "hidden", "attention", "layer", "output"}
@@ -79,10 +79,17 @@ def _is_effect(line: DriftLine, name: str) -> bool:
 def _pairs(
     before: Iterable[Configuration], after: Iterable[Configuration]
 ) -> Iterator[tuple[Configuration, Configuration]]:
-    """Yield the configurations of one type in their order. Others come and go with their modules."""
+    """Yield the configurations of one type in their order. Others come and go with their modules.
+
+    That of the generation of text is missing where it is the library's.
+    """
     left = list(after)
+    missing = Configuration(GENERATION)
     for old in before:
         new = next((one for one in left if one.type == old.type), None)
         if new is not None:
             left.remove(new)
             yield old, new
+        elif old.type == GENERATION:
+            yield old, missing
+    yield from ((missing, one) for one in left if one.type == GENERATION)

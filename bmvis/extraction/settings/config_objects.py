@@ -19,10 +19,10 @@ from bmvis.extraction import introspection
 from bmvis.extraction.settings.project_code import class_attributes_of, is_of_project
 from bmvis.untrusted import user_text
 
-ATTRIBUTES = ("config", "cfg", "hparams", "peft_config")
+ATTRIBUTES = ("config", "generation_config", "cfg", "hparams", "peft_config")
 """The usual attributes of modules with a configuration. PEFT keeps a dictionary with one for each adapter."""
 LIBRARIES = ("transformers.", "peft.")
-_BASES = ("PretrainedConfig", "PreTrainedConfig", "PeftConfigMixin")
+_BASES = ("PretrainedConfig", "PreTrainedConfig", "GenerationConfig", "PeftConfigMixin")
 _PLAIN = frozenset((bool, int, float, str, type(None), dict, list, tuple, set))
 _MARKS = ("__dataclass_fields__", "__attrs_attrs__")
 """Attributes of data classes, and of classes of attrs."""

@@ -26,7 +26,7 @@ from bmvis.extraction.settings.config_objects import (
 from bmvis.extraction.settings.project_code import is_of_project
 from bmvis.extraction.settings.setting_values import entries, text_of
 from bmvis.extraction.shortened import first_pairs, number_and_digest
-from bmvis.model.settings import Configuration, normal
+from bmvis.model.settings import GENERATION, Configuration, normal
 from bmvis.untrusted import user_text
 
 MAX_CONFIGURATIONS = 32
@@ -35,8 +35,9 @@ MAX_VALUES = 1_000
 """Values of one configuration that are recorded by name. The others are one, with their number and a digest."""
 MAX_NESTING = 3
 """Levels of configurations in configurations, such as `text_config`."""
-_BASES = ("PretrainedConfig", "PreTrainedConfig")
+_BASES = ("PretrainedConfig", "PreTrainedConfig", "GenerationConfig")
 _HPARAMS = "_hparams"
+_OF_GENERATION = "generation_config"
 _USUAL = (*ATTRIBUTES, _HPARAMS)
 _FIELDS = "__dataclass_fields__"
 _NO_DEFAULT = object()
@@ -70,9 +71,25 @@ def find_configurations(modules: Iterable[nn.Module]) -> tuple[Configuration, ..
         read[id(value)] = value
         for config in _configs(attribute, value, is_own=is_own):
             if id(config) not in seen:
-                values = dict(first_pairs(_values(config, "", 0, seen), MAX_VALUES, "more values"))
-                found.append(Configuration(user_text.class_name(type(config)), values))
+                pairs = _values(config, "", 0, seen)
+                if attribute == _OF_GENERATION:
+                    pairs = _own_of_generation(pairs, read.values())
+                values = dict(first_pairs(pairs, MAX_VALUES, "more values"))
+                if values or attribute != _OF_GENERATION:
+                    found.append(Configuration(user_text.class_name(type(config)), values))
     return _limited(found)
+
+
+def _own_of_generation(pairs: Iterable[tuple[str, str]], others: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    """Yield the values of a generation configuration that do not come from the configurations of the model."""
+    of_models = {
+        entry
+        for config in others
+        if is_of_library(type(config)) and user_text.class_name(type(config)) != GENERATION
+        for name, value in values_of(config).items()
+        for entry in entries(str(name).removeprefix("_"), value)
+    }
+    yield from (pair for pair in pairs if pair not in of_models and pair[1] not in ("None", "False"))
 
 
 def _candidates(modules: Iterable[nn.Module]) -> Iterator[tuple[str, Any, bool]]:

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from small_models import Named
+from small_models import Named, llama
 from torch import nn
 
+import bmvis
 from bmvis.extraction.modules import capture
 
 
@@ -171,3 +172,17 @@ def test_configurations_and_values_beyond_the_limits_count():
     assert found == captured(1)
     other = captured(2)
     assert [before == after for before, after in zip(found, other, strict=True)] == [False, *[True] * 31, False]
+
+
+def test_configuration_of_generation_is_recorded_where_it_differs_from_the_library() -> None:
+    def made(**values: object) -> bmvis.Model:
+        model = llama()
+        for name, value in values.items():
+            setattr(model.generation_config, name, value)
+        return bmvis.capture(model)
+
+    assert [found.type for found in made().configurations] == ["LlamaConfig"]
+    assert made(temperature=0.5, do_sample=True).configurations[1].values == {"temperature": "0.5", "do_sample": "True"}
+    assert str(bmvis.compare(made(), made(temperature=0.5))) == "~ GenerationConfig  temperature: default → 0.5"
+    assert str(bmvis.compare(made(temperature=0.7), made())) == "~ GenerationConfig  temperature: 0.7 → default"
+    assert not bmvis.compare(made(temperature=0.7), made(temperature=0.7))
