@@ -28,6 +28,8 @@ _MAX_DEPTH = 3
 _MAX_NAMES = 200
 _MAX_TREE = 1000
 """Maximum number of files of a folder that a command reads as a whole."""
+_OTHER_VARIABLE = re.compile(r"\b(?:ENV|ENVIRON|env|[gG]etenv)(?:\.fetch)?\W{1,3}(?=([A-Za-z_]\w{0,200}))")
+"""A variable in other languages: `$ENV{NAME}`, `ENVIRON["NAME"]`, `process.env.NAME`, `Sys.getenv("NAME")`."""
 _SHELL_VARIABLE = re.compile(r"\$[{(]?([A-Za-z_]\w{0,200})")
 _VARIABLE = re.compile(r"[A-Za-z_]\w{0,200}")
 _ENVIRONMENT = re.compile(r"\b(environb?|getenvb?|env)\b")
@@ -103,7 +105,7 @@ def named_variables(command: object, files: Iterable[str] = ()) -> set[str]:
     if any(Path(word).name in ("printenv", "env") for word in words):
         found |= {word for word in words if _VARIABLE.fullmatch(word)}
     for kind, text in [*read_scripts(files), *(("python", code) for code in _codes(command))]:
-        names = _SHELL_VARIABLE.findall(text) if kind == "shell" else []
+        names = (_OTHER_VARIABLE if kind == "" else _SHELL_VARIABLE).findall(text) if kind != "python" else []
         if kind == "python" and _ENVIRONMENT.search(text):
             names = [one for one in QUOTED.findall(text) if _VARIABLE.fullmatch(one)]
         found.update(names[:_MAX_NAMES])

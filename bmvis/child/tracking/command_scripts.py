@@ -16,6 +16,7 @@ MAX_MODULES = 200
 _MAX_SCRIPT_BYTES = 100_000
 _SHEBANG = re.compile(r"#!.*\b(?:(sh|bash|zsh|dash)|(python|pypy)[\d.]*)\b")
 _MAKEFILES = ("makefile", "gnumakefile", "justfile")
+_OTHER_LANGUAGES = frozenset((".awk", ".jl", ".js", ".lua", ".mjs", ".php", ".pl", ".r", ".rb"))
 ScriptKind = Literal["shell", "python", ""]
 
 
@@ -35,9 +36,9 @@ def script_text(script: Path) -> str:
 
 
 def read_scripts(files: Iterable[str]) -> Iterator[tuple[ScriptKind, str]]:
-    """Yield the kind and the text of each script among the first files."""
+    """Yield the kind and the text of each script among the first files; the kind of other languages is ''."""
     for file in map(Path, islice(files, MAX_MODULES)):
-        if kind := kind_of(file):
+        if (kind := kind_of(file)) or file.suffix.lower() in _OTHER_LANGUAGES:
             yield kind, script_text(file)
 
 

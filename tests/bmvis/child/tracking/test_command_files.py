@@ -166,6 +166,28 @@ def test_variables_in_a_script_are_found(text, names, tmp_path):
     assert sorted(named_variables(["run", str(script)], [str(script)])) == names
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.pl", "print $ENV{WIDTH} // 3;"),
+        ("a.awk", 'BEGIN { print ENVIRON["WIDTH"] }'),
+        ("a.awk", 'BEGIN { print ("OTHER" in ENVIRON) ? ENVIRON["WIDTH"] : 3 }'),
+        ("a.rb", "puts ENV.fetch('WIDTH', 3)"),
+        ("a.rb", "puts ENV['WIDTH']"),
+        ("a.js", "console.log(process.env.WIDTH ?? 3)"),
+        ("a.R", "cat(Sys.getenv('WIDTH'))"),
+    ],
+)
+def test_variables_in_a_script_of_another_language_are_found(name, text, tmp_path):
+    (tmp_path / name).write_text(text)
+    assert "WIDTH" in named_variables(["run", name], [str(tmp_path / name)])
+
+
+def test_text_that_is_no_script_has_no_variables(tmp_path):
+    (tmp_path / "a.txt").write_text("$ENV{WIDTH} $WIDTH")
+    assert not named_variables(["cat", "a.txt"], [str(tmp_path / "a.txt")])
+
+
 def test_variables_in_code_and_of_printenv_are_found():
     assert named_variables(["python", "-c", "import os; print(os.environ['WIDTH'])"]) == {"WIDTH"}
     assert "WIDTH" in named_variables(["printenv", "WIDTH"])
