@@ -99,6 +99,7 @@ def test_terminal_and_notebook_examples_run(project, monkeypatch):
         del sys.modules[name]
 
 
+@pytest.mark.builds
 def test_numbers_and_figure_are_current():
     """To write them again, run `bmvis update --path demo_docs README.md`."""
     done = bmvis(Path(__file__).parents[2], "update", "--check", "--path", "demo_docs", "README.md")

@@ -723,6 +723,7 @@ def test_forward_initializes_lazy_modules() -> None:
     assert found.modules[1].type == "Conv2d"
 
 
+@pytest.mark.builds
 def test_inputs_are_on_the_device_of_an_offloaded_model(source: Source, tmp_path: Path) -> None:
     pytest.importorskip("accelerate")
     (tmp_path / "offloaded.py").write_text(
