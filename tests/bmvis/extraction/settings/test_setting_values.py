@@ -88,6 +88,7 @@ def contains_itself() -> Step:
 
 STEP = f"{__name__}.Step"
 VALUES: dict[str, tuple[Any, dict[str, str]]] = {
+    "set of texts": (set("hgfedcba"), {"value": "(a, b, c, d, e, f, g, h)"}),
     "deque": (collections.deque([1, 2]), {"value": "collections.deque(1, 2)"}),
     "length of a deque": (collections.deque([1], maxlen=3), {"value": "collections.deque(1, maxlen=3)"}),
     "chain map": (collections.ChainMap({"a": 1}, {}), {"value": "collections.ChainMap({a: 1}, {})"}),
