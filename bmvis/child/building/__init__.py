@@ -1,1 +1,1 @@
-"""Find the factory of a reference, call it, and explain failures. `builder.py` is the entry point."""
+"""Find the factory of a reference, call it, and explain failures. `builder.py` is the entry point. Internal."""

@@ -1,1 +1,1 @@
-"""Call a model once, and record what its modules return and what they cost. `forward.py` is the entry point."""
+"""Call a model once, and record what its modules return and cost. `forward.py` is the entry point. Internal."""

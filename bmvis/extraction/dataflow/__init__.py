@@ -1,1 +1,1 @@
-"""Record which operation of a call uses the results of which others. `dataflow_recorder.py` is the entry point."""
+"""Record which operation of a call uses which results. `dataflow_recorder.py` is the entry point. Internal."""

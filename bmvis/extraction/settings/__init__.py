@@ -1,1 +1,1 @@
-"""Read what decides how a module behaves and is no tensor. `module_settings.py` is the entry point."""
+"""Read what decides how a module behaves and is no tensor. `module_settings.py` is the entry point. Internal."""

@@ -98,7 +98,7 @@ def test_html_has_a_cell_for_each_column_and_classes_for_their_widths() -> None:
 
 def test_latex_has_boxes_of_equal_widths() -> None:
     lines = to_latex(drawn(model(call()), "macs bytes")).splitlines()
-    assert lines[1] == r"\bmvisrow{}{\bmviscolumns{\bmvisboxed{6}{MACs}\bmvisboxed{10}{size}}}"
+    assert lines[1] == r"\bmvisrow{}{\bmviscolumns{\bmvisboxed{6}{MACs}\bmvisboxed{10}{size}}}\bmviskeep"
     assert lines[3].endswith(r"\bmviscolumns{\bmvisboxed{6}{16}\bmvisboxed{10}{64 bytes}}}")
 
 
