@@ -5,9 +5,10 @@ BUILT   := demo_docs/_build
 PINS    := constraints/dev.txt
 OLD     := .venv-opendelta
 RELEASE := .venv-release
+ELSEWHERE := --ignore=tests/opendelta --ignore=tests/browser
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(PINS)
 
-.PHONY: help demo test test-builds test-libraries test-matrix test-hosts test-opendelta test-wheel test-mutated test-interrupted test-tables bench gallery rows lint format mutation pins screenshots clean figures
+.PHONY: help demo test test-browser test-builds test-libraries test-matrix test-hosts test-opendelta test-wheel test-mutated test-interrupted test-tables bench gallery rows lint format mutation pins screenshots clean figures
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -19,9 +20,13 @@ demo: .venv/demo ## Build both demo sites and print where to open them
 	@echo "Sphinx: file://$(CURDIR)/$(BUILT)/sphinx/index.html"
 	@echo "MkDocs: file://$(CURDIR)/$(BUILT)/mkdocs/index.html"
 
-test: lint ## Run the checks and the tests, except those of test-builds and test-opendelta; ARGS="-k fold" picks some
+test: lint ## Run the checks and the tests, except those of the next targets; ARGS="-k fold" picks some
 	.ci/chromium
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile -m "not builds" --ignore=tests/opendelta $(ARGS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile -m "not builds" $(ELSEWHERE) $(ARGS)
+
+test-browser: .venv/dev ## Test what readers do with trees, figures, galleries and tables in Chromium
+	.ci/chromium
+	$(BIN)/pytest -q -m "not builds" tests/browser $(ARGS)
 
 test-builds: .venv/dev ## Test what needs hundreds of sites and models, or other tools: edits, themes, hostile factories, Zensical
 	.ci/chromium

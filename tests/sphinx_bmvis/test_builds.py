@@ -214,6 +214,7 @@ def strict(make_site):
     return site.folder
 
 
+@pytest.mark.builds
 def test_strict_build_in_two_processes_passes_without_torch_in_any_of_them(strict):
     lines = [line.split() for line in strict.joinpath("seen.txt").read_text().splitlines()]
     assert {has_torch for has_torch, _ in lines} == {"False"}

@@ -196,6 +196,7 @@ WIDE = """\
 """
 
 
+@pytest.mark.builds
 def test_wide_table_of_a_book_is_on_a_turned_page_of_its_own(nets):
     listed = "- In a list:\n\n" + textwrap.indent(WIDE, "  ")
     site = nets(f"{INDEX}\n{WIDE}\nMore.\n\n{listed}")

@@ -68,6 +68,7 @@ DOCUMENT = r"""\documentclass{article}\usepackage[T1]{fontenc}\usepackage{bmvis}
 See \ref{it}.\end{document}"""
 
 
+@pytest.mark.builds
 @pytest.mark.skipif(
     not (shutil.which("pdflatex") and shutil.which("pdftotext")), reason="TeX or Poppler is not installed: .ci/checkers"
 )

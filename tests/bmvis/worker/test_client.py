@@ -156,6 +156,7 @@ def test_python_without_msgspec_is_reported(project, tmp_path):
     assert "install torch and msgspec" in caught.value.hint
 
 
+@pytest.mark.builds
 def test_another_python_does_not_see_packages_next_to_bmvis(project, tmp_path):
     """Users set another Python because its packages differ from those of the docs build."""
     other = tmp_path / "other-python"  # the same Python under another name

@@ -208,6 +208,7 @@ def test_changed_state_starts_another_worker(project, session, monkeypatch, tmp_
     wait_until(lambda: len(daemons()) == 1)
 
 
+@pytest.mark.builds
 def test_worker_follows_modules_that_python_imports_when_it_starts(own_daemons, session, monkeypatch, tmp_path):
     (tmp_path / "sitecustomize.py").write_text("import builtins, part\nbuiltins.SIZE = part.SIZE\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)

@@ -61,6 +61,7 @@ def test_ended_process_keeps_its_number_until_its_tree_is_ended_once(tmp_path, m
     assert ended == [number]
 
 
+@pytest.mark.builds
 def test_models_are_built_while_new_sockets_have_a_timeout(project):
     """Sphinx's linkcheck sets it, and so can a library that the model imports."""
     (project / "src" / "timed.py").write_text(f"import socket\nsocket.setdefaulttimeout(5)\n{FACTORY}")

@@ -107,6 +107,7 @@ def net(width):
 """
 
 
+@pytest.mark.builds
 @pytest.mark.skipif(sys.platform != "linux", reason="templates need Linux")
 @pytest.mark.usefixtures("own_workers", "forked_starts")
 def test_what_calls_of_models_import_is_preloaded_for_the_second_model(tmp_path):
