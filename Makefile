@@ -71,7 +71,7 @@ test-matrix: test-hosts ## Test the oldest hosts that are supported, more neighb
 
 test-hosts: .venv/oldest-sphinx .venv/oldest-mkdocs .venv/neighbors .venv/myst ## Test the oldest hosts that are supported, and more neighbors
 	PYTHONPATH="$(CURDIR)/.venv/oldest-sphinx" $(BIN)/pytest -q -n 2 tests/sphinx_bmvis tests/test_hosts_agree.py
-	PYTHONPATH="$(CURDIR)/.venv/oldest-mkdocs" $(BIN)/pytest -q -n 2 tests/mkdocs_bmvis -k "not zensical and not properdocs"
+	PYTHONPATH="$(CURDIR)/.venv/oldest-mkdocs" $(BIN)/pytest -q -n 2 tests/mkdocs_bmvis tests/browser/test_navigation.py tests/browser/test_offline.py -k "not zensical and not properdocs"
 	PYTHONPATH="$(CURDIR)/.venv/neighbors" $(BIN)/pytest -q tests/sphinx_bmvis/test_notebook_pages.py tests/sphinx_bmvis/test_nbsphinx.py tests/sphinx_bmvis/test_external_toc.py tests/sphinx_bmvis/test_api_pages.py tests/sphinx_bmvis/test_source_document.py tests/sphinx_bmvis/test_versions.py tests/mkdocs_bmvis/test_jupyter.py tests/mkdocs_bmvis/test_more_plugins.py tests/bmvis/cli/test_myst.py tests/test_public_sites.py
 
 figures: .venv/dev .venv/rows ## Draw the figures of 50 architectures at four levels, and check them; ARGS="bert t5" picks some

@@ -37,7 +37,7 @@ BUILDS = (
 tests have the mark `builds` themselves, such as those that run other tools, and further preview servers."""
 
 TOGETHER = {
-    "browser": ("browser/", "mkdocs_bmvis/test_navigation.py", "mkdocs_bmvis/test_offline.py"),
+    "browser": ("browser/",),
     "libraries": (
         "demo/",
         "bmvis/comparison/",
