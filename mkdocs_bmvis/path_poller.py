@@ -69,4 +69,4 @@ def _state(path: str) -> _State | None:
 
 
 def _is_recent(state: _State | None) -> bool:
-    return state is not None and time.time() - max(state[1:]) / 1e9 < _RECENT
+    return state is not None and abs(time.time() - max(state[1:]) / 1e9) < _RECENT
