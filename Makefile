@@ -21,7 +21,6 @@ demo: .venv/demo ## Build both demo sites and print where to open them
 	@echo "MkDocs: file://$(CURDIR)/$(BUILT)/mkdocs/index.html"
 
 test: lint ## Run the checks and the tests, except those of the next targets; ARGS="-k fold" picks some
-	.ci/chromium
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile -m "not builds" $(ELSEWHERE) $(ARGS)
 
 test-browser: .venv/dev ## Test what readers do with trees, figures, galleries and tables in Chromium

@@ -125,6 +125,7 @@ def test_script_for_quarto_writes_a_tree_with_its_own_ids_for_each_model(project
     assert {"small", "wide"} < set(ids)
 
 
+@pytest.mark.builds
 def test_plugin_of_mystmd_is_an_executable_script(project):
     plugin = DEMO / "recipes" / "bmvis-plugin"
     command = [plugin, "--role", "size"]

@@ -107,7 +107,7 @@ def add_mkdocstrings(config):
     config["plugins"] = ["search", "bmvis", {"mkdocstrings": {"handlers": {"python": python}}}]
 
 
-@pytest.fixture(scope="module", params=["mkdocs", "zensical"])
+@pytest.fixture(scope="module", params=["mkdocs", pytest.param("zensical", marks=pytest.mark.builds)])
 def built(request, tmp_path_factory):
     folder = make_site(tmp_path_factory.mktemp(request.param), PAGES, add_mkdocstrings)
     (folder / "src" / "api.py").write_text(API)

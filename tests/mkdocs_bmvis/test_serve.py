@@ -174,6 +174,7 @@ def test_served_gallery_follows_added_and_removed_models(served):
 
 # Zensical removes a page before it writes it again. A browser that loads the page in between gets an error, and can
 # miss the message about the new page.
+@pytest.mark.builds
 @pytest.mark.browser
 @on_mkdocs
 def test_open_page_reloads_after_a_model_is_edited(served, browser):

@@ -85,11 +85,12 @@ def steps(name):
     return [step["run"] for step in written["jobs"]["check"]["steps"] if "run" in step]
 
 
+@pytest.mark.builds
 @pytest.mark.parametrize(
     ("name", "report"),
     [
         pytest.param("workflows/models.yml", "::error file=snapshots/tiny.json,line=", id="GitHub"),
-        pytest.param("recipes/gitlab-models.yml", "", id="GitLab", marks=pytest.mark.builds),
+        pytest.param("recipes/gitlab-models.yml", "", id="GitLab"),
     ],
 )
 def test_steps_of_a_workflow_install_the_project_and_report_drift(project, tmp_path, monkeypatch, name, report):

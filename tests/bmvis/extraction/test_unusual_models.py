@@ -41,7 +41,7 @@ def wide(children: int, size: int = 1) -> nn.Module:
     return model
 
 
-@pytest.mark.parametrize("depth", [1_000, 4_000])
+@pytest.mark.parametrize("depth", [1_000, pytest.param(4_000, marks=pytest.mark.builds)])
 def test_deep_model_is_captured_and_drawn(depth):
     tree = capture(nested(depth))
     assert tree.modules[-1].depth == depth
