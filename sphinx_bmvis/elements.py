@@ -45,14 +45,17 @@ def report_markup(app: Sphinx, document: nodes.document) -> None:
 
 
 def _first_line(node: nodes.Element, source: str) -> int:
-    """Return the line of a node, from 1. That of a comment is searched, because docutils has the one after it."""
+    """Return the line of a node, from 1.
+
+    That of a comment is searched: docutils has the one after it, and old releases have none for it in a list.
+    """
     line = (node if node.line is not None else node.parent).line or 1
     if isinstance(node, nodes.comment) and Path(source).is_file():
         lines = Path(source).read_text(encoding="utf-8", errors="replace").splitlines()
         head = node.astext().partition("\n")[0]
-        return next(
-            (number for number in range(min(line, len(lines)), 0, -1) if lines[number - 1].endswith(head)), line
-        )
+        last = min(line, len(lines))
+        numbers = (*range(last, 0, -1), *range(last + 1, len(lines) + 1))
+        return next((number for number in numbers if lines[number - 1].endswith(head)), line)
     return line
 
 
