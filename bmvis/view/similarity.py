@@ -102,6 +102,7 @@ class Forms:
         blocks = [column for column in columns.values() if len(column) != len(parents)]
         single = [column for column in columns.values() if len(column) == len(parents)]
         rows = [*blocks, *self._merged_many(self._merged_equal(single))]
+        rows = self._merged_rows(rows) if len(parents) == 1 else rows
         return sorted(tuple(sorted(row)) for row in rows)
 
     def _column(self, child: int) -> _Column:
@@ -114,6 +115,14 @@ class Forms:
         alike: dict[Hashable, list[int]] = {}
         for column in columns:
             alike.setdefault(tuple([self.signatures[child] for child in column]), []).extend(column)
+        return list(alike.values())
+
+    def _merged_rows(self, rows: Sequence[list[int]]) -> list[list[int]]:
+        """Merge rows of siblings that are all equal, whatever their names are."""
+        alike: dict[Hashable, list[int]] = {}
+        for number, row in enumerate(rows):
+            signatures = {self.signatures[child] for child in row}
+            alike.setdefault(signatures.pop() if len(signatures) == 1 else -1 - number, []).extend(row)
         return list(alike.values())
 
     def _merged_many(self, rows: Sequence[list[int]]) -> list[list[int]]:

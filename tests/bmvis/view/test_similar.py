@@ -60,6 +60,16 @@ def test_stages_share_a_row_if_they_differ_in_the_number_of_blocks():
     assert "(similar, 2-5 in each: 70.4K-4.5M parameters each)" in to_text(layout(resnet(), SIMILAR))
 
 
+def test_equal_modules_share_a_row_also_if_only_some_have_names_with_numbers():
+    """In a tree in which similar modules share rows, as in other trees."""
+    parts = [conv(f"conv{number}", 2, 8, 8) for number in range(3)]
+    modules = [Module("", 0, "Net")]
+    for name in ("0", "1", "branch"):
+        modules += [Module(name, 1, "Block"), *parts]
+    page = layout(Model(tuple(modules)), Options(fold="similar"))
+    assert [row.names for row in page.rows if row.depth == 1] == [("0", "1", "branch")]
+
+
 def bottleneck_like(name: str, width: int, is_first: bool) -> list[Module]:
     layers = [conv("a", 3, width, width), batch_norm("b", 3, width), conv("c", 3, 2 * width, width, 3)]
     return [Module(name, 2, "Block"), *layers, *([conv("skip", 3, 2 * width, width)] if is_first else [])]
