@@ -12,10 +12,22 @@ REQUEST = (
 )
 """Code that finds the secret name of the answer: it is in the process."""
 
-SHARED = "from multiprocessing import shared_memory as s; global kept; kept = s.SharedMemory(create=True, size=9)\n"
+LISTED = "open(f'{__file__}.shared', 'w').write"
+"""Code that lists the shared memory of a case for its test: other processes of the machine have some, too."""
+
+SHARED = (
+    "from multiprocessing import shared_memory as s; global kept; kept = s.SharedMemory(create=True, size=9)\n"
+    f"{LISTED}(kept.name)\n"
+)
 TENSORS = (
     "import torch.multiprocessing as m; m.set_sharing_strategy('file_system')\n"
     "global kept; kept = nn.Linear(3, 2, device='cpu').share_memory()\n"
+    "shared = [p.untyped_storage()._share_filename_cpu_()[1].decode() for p in kept.parameters()]\n"
+    f"{LISTED}(' '.join(shared).replace('/', ''))\n"
+)
+SEMAPHORE = (
+    "import multiprocessing as m; global kept; kept = m.get_context('spawn').Semaphore()\n"
+    f"{LISTED}(kept._semlock.name.replace('/', 'sem.'))"
 )
 
 KINDS = [
@@ -64,9 +76,9 @@ KINDS = [
             "left by a fork": draws(f"{SHARED}if not os.fork(): time.sleep(600)"),
             "tensors": draws(TENSORS),
             "tensors left by a crash": Fails(f"{TENSORS}os._exit(3)", "exit code 3"),
-            "semaphore": draws("import multiprocessing as m; global kept; kept = m.get_context('spawn').Semaphore()"),
+            "semaphore": draws(SEMAPHORE),
             "its cleaner never ends": draws(
-                "subprocess.Popen([sys.executable, '-c',\n"
+                f"{SHARED}subprocess.Popen([sys.executable, '-c',\n"
                 "    'if 1: import time; time.sleep(600)\\nfrom multiprocessing.resource_tracker import main'])"
             ),
         },
