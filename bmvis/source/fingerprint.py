@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -56,11 +57,20 @@ def of_bmvis() -> str:
 
 def bmvis_files() -> list[str]:
     """Return the files with the code of bmvis and its name mappings, sorted."""
-    found = []
-    for folder, folders, names in os.walk(PACKAGE):
-        folders[:] = [name for name in folders if name != "__pycache__"]
-        found += [os.path.join(folder, name) for name in names if name.endswith((".py", ".toml"))]
-    return sorted(found)
+    return sorted(_code_in(str(PACKAGE)))
+
+
+def _code_in(folder: str) -> Iterator[str]:
+    """Yield the files with code and name mappings in a folder. Each build lists them: `os.walk` takes twice as long."""
+    folders = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith((".py", ".toml")):
+                yield entry.path
+            elif entry.name != "__pycache__" and entry.is_dir():
+                folders.append(entry.path)
+    for inner in folders:
+        yield from _code_in(inner)
 
 
 def of_repository(folder: str) -> str:

@@ -30,6 +30,8 @@ _ADDRESS = lazy_regex(r" at 0x[0-9a-fA-F]{6,}")
 _START = r"(?:(?<![\w/.~-])|(?<=file://)|(?<=[\s'\"=]-[A-Z])|(?<![\w/.~:-])/+)"
 """A path does not start in the middle of another path, but after `file://` and options such as `-I`. It can start with
 more than one slash."""
+_SEPARATORS = "/", "\\", quote("\\")
+"""A text with a path has one of these: as a file system or a URI writes it."""
 _INSIDE = rf"{_START}(?:[A-Za-z]:)?[\\/][^\s'\":]*?[\\/]"
 
 
@@ -55,7 +57,8 @@ def portable_text(text: str, cwd: Path) -> str:
         cwd: a folder of the project.
     """
     text = readable(text)
-    for folder in _folders(cwd):
+    folders = _folders(cwd) if any(mark in text for mark in _SEPARATORS) else ()
+    for folder in folders:
         if folder.sign in text:
             text = re.sub(folder.pattern, folder.short, text)
     return _ADDRESS.sub(" at 0x…", text)
@@ -101,7 +104,7 @@ def _portable_problem(problem: Problem | None, cwd: Path) -> Problem | None:
 def _portable_module(module: Module, cwd: Path) -> Module:
     """Return the module itself if no text of it can have a path, as in nearly all models."""
     settings = module.settings or {}
-    if not any("/" in text or "\\" in text for text in (module.extra_repr, *settings.values())):
+    if not any(mark in text for text in (module.extra_repr, *settings.values()) for mark in _SEPARATORS):
         return module
     return msgspec.structs.replace(
         module,

@@ -91,8 +91,11 @@ def child_cost(command: Sequence[str], folder: Path) -> tuple[float, float]:
 
     Processor time depends less on what else runs than time on the clock does. A small process starts the command: the
     peak of a process includes the memory of the one that started it, which here can have imported torch.
+
+    Python keeps the bytecode of what it imports, even if the environment forbids it: pip compiles what it installs,
+    but not the sources of an editable installation.
     """
-    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONDONTWRITEBYTECODE": ""}
     starter = [sys.executable, "-I", "-S", "-c", _STARTER, *command]
     done = subprocess.run(starter, cwd=folder, env=environment, capture_output=True, text=True, check=True)
     code, seconds, kilobytes = json.loads(done.stdout)
