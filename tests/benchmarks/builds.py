@@ -11,9 +11,10 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 
 from live_sites import HOSTS, SERVED, Site, gallery, tree, write_site
 from measuring import Target, child_cost
@@ -21,7 +22,10 @@ from rich.console import Console
 from rich.table import Table
 from serving import latencies
 
-TREES, ROUNDS, UNCHANGED_ROUNDS = 30, 3, 9
+TREES, ROUNDS = 30, 3
+UNCHANGED_ROUNDS, LARGE_ROUNDS = 25, 9
+"""Numbers of pairs of builds without a change: of the small sites, which cost hardly more than their floor, and of the
+large ones."""
 PASTED = "pasted HTML"
 LARGE_ON_PAGE = 1000
 """Number of trees of the large site that the page describes."""
@@ -79,9 +83,9 @@ def _targets(figures: Mapping[str, Mapping[str, Seconds]], torch: float) -> Iter
 
 
 def _edits(host: str, folder: Path) -> tuple[Seconds, Seconds]:
-    """Return the minimum processor seconds of the build after each edit, and of builds without one to pasted HTML.
+    """Return the minimum processor seconds of the build after each edit.
 
-    The edits stay: each one is another one.
+    Builds without an edit have their ratio to pasted HTML, too. The edits stay: each one is another one.
     """
     pages = [tree(host, f"leaf_{number}:build", f"tree-{number}") for number in range(TREES)]
     _write_models(folder / "live")
@@ -100,27 +104,38 @@ def _edits(host: str, folder: Path) -> tuple[Seconds, Seconds]:
         "comment edited": lambda number: shared.write_text(f"{shared.read_text()}# {number}\n"),
     }
     times = _times(live, edits, ROUNDS)
-    unchanged = _unchanged_times(live, pasted, cheap)
+    unchanged, ratios = _unchanged_times(live, pasted, cheap)
     leaf.write_text(BROKEN)
     live.build()
-    broken = _unchanged_times(live, pasted, {UNCHANGED[-1]: lambda number: None})
-    ratios = {name: found[name] / found[PASTED] for found in (unchanged, broken) for name in found if name != PASTED}
+    broken, ratios_with_broken = _unchanged_times(live, pasted, {UNCHANGED[-1]: lambda number: None})
     order = (PASTED, "no change", "text edited", "comment edited", "leaf edited", "shared module edited", UNCHANGED[-1])
     known = broken | times | unchanged
-    return {name: known[name] for name in order} | {"first build": first}, ratios
+    return {name: known[name] for name in order} | {"first build": first}, ratios | ratios_with_broken
 
 
-def _unchanged_times(live: Site, pasted: Site, edits: Mapping[str, Callable[[int], object]]) -> Seconds:
+def _unchanged_times(
+    live: Site, pasted: Site, edits: Mapping[str, Callable[[int], object]]
+) -> tuple[Seconds, dict[str, float]]:
     """Return the minimum seconds of builds that cost hardly more than those of the site with pasted HTML, and of these.
 
-    They differ by less than single builds vary on a busy machine, so there are more rounds.
+    Returns:
+        The seconds, and the ratio of each build to that of the site with pasted HTML.
     """
-    found = {PASTED: math.inf}
+    rounds: dict[str, list[float]] = {PASTED: []}
     for number in range(UNCHANGED_ROUNDS):
-        found[PASTED] = min(found[PASTED], pasted.build()[0])
+        rounds[PASTED].append(pasted.build()[0])
         for name, taken in _times(live, edits, 1, first=number).items():
-            found[name] = min(found.get(name, math.inf), taken)
-    return found
+            rounds.setdefault(name, []).append(taken)
+    ratios = {name: _ratio(rounds[name], rounds[PASTED]) for name in edits}
+    return {name: min(taken) for name, taken in rounds.items()}, ratios
+
+
+def _ratio(ours: Sequence[float], floor: Sequence[float]) -> float:
+    """Return the median of the ratios of pairs of measurements.
+
+    On a busy machine, it varies a third as much from run to run as the ratio of the minima.
+    """
+    return median(one / other for one, other in zip(ours, floor, strict=True))
 
 
 def _times(live: Site, edits: Mapping[str, Callable[[int], object]], rounds: int, first: int = 0) -> Seconds:
@@ -151,8 +166,8 @@ def _unchanged(live: Site) -> Seconds:
     live.build()
     pasted = live.pasted(live.folder.with_name("pasted"))
     pasted.build()
-    pairs = [(live.build(), pasted.build()) for _ in range(UNCHANGED_ROUNDS)]
-    [time, memory] = [min(ours[part] for ours, _ in pairs) / min(floor[part] for _, floor in pairs) for part in (0, 1)]
+    pairs = [(live.build(), pasted.build()) for _ in range(LARGE_ROUNDS)]
+    [time, memory] = [_ratio([ours[part] for ours, _ in pairs], [floor[part] for _, floor in pairs]) for part in (0, 1)]
     return {"time": time, "memory": memory}
 
 
