@@ -15,6 +15,10 @@ FAILS = {
     "SystemExit": ("raise SystemExit(3)", r"raised SystemExit: 3"),
     "KeyboardInterrupt": ("raise KeyboardInterrupt", r"raised KeyboardInterrupt"),
     "_exit": ("print('bye', flush=True); os._exit(7)", r"ended with exit code 7(.|\n)*bye"),
+    "output in small pieces": (
+        "for letter in b'no space left on device': os.write(2, bytes([letter])); time.sleep(0.005)\nos._exit(5)",
+        r"ended with exit code 5(.|\n)*no space left on device",
+    ),
     "exit without error": ("os._exit(0)", r"ended with exit code 0"),
     "segfault": ("ctypes.string_at(0)", r"killed by SIGSEGV"),
     "signal": ("os.kill(os.getpid(), signal.SIGTERM)", r"killed by SIGTERM"),

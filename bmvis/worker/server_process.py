@@ -7,16 +7,16 @@ import os
 import subprocess
 import threading
 import time
-from collections import deque
 from pathlib import Path
 
 from bmvis.errors import WorkerError
 from bmvis.worker import process_tree
 from bmvis.worker.environment import worker_environment
 from bmvis.worker.interpreter import has_distributions, is_this_python, own_path
+from bmvis.worker.output_tail import OutputTail
 from bmvis.worker.worker_folder import WorkerFolder
 
-_TAIL_BYTES = 4096
+_CHUNK = 65536
 PACKAGE = Path(__file__).parents[1]
 LOAD_BMVIS = """\
 import importlib.util, sys
@@ -80,7 +80,7 @@ class StartedProcess:
             raise WorkerError(
                 f"the worker process could not start: {error}", hint=f"check that {python} names a Python interpreter"
             ) from error
-        self._tail: deque[bytes] = deque(maxlen=_TAIL_BYTES // 512)
+        self._tail = OutputTail()
         self._reader = threading.Thread(target=self._drain, daemon=True)
         self._reader.start()
 
@@ -118,12 +118,12 @@ class StartedProcess:
         self._reader.join(timeout=1)
 
     def output(self) -> bytes:
-        """Return the end of its output, in at most 4096 bytes."""
-        return b"".join(self._tail)
+        """Return the end of its output."""
+        return bytes(self._tail)
 
     def _drain(self) -> None:
         """Read all output of user code, and keep the end of it."""
         assert self.process.stdout is not None
         with self.process.stdout as stream:
-            while chunk := os.read(stream.fileno(), 512):
+            while chunk := os.read(stream.fileno(), _CHUNK):
                 self._tail.append(chunk)

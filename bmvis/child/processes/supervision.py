@@ -8,7 +8,6 @@ import select
 import signal
 import socket
 import time
-from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -16,13 +15,13 @@ import msgspec
 
 from bmvis.child.processes.preload_requests import END_MESSAGES, EndMessage
 from bmvis.worker import process_tree
+from bmvis.worker.output_tail import OutputTail
 from bmvis.worker.packet_socket import MAX_MESSAGE
 from bmvis.worker.protocol import Job, Outcome
 
 READY = b"ready"
 """The message of the first template when it has imported torch and can fork."""
-_OUTPUT_CHUNKS = 8
-_CHUNK = 512
+_CHUNK = 65536
 _MAX_NOTE = 1_000_000
 _OUTCOMES = msgspec.msgpack.Decoder(Outcome)
 
@@ -38,13 +37,13 @@ class Process:
     pid: int
     output: int
     notes: int
-    tail: deque[bytes] = field(default_factory=lambda: deque(maxlen=_OUTPUT_CHUNKS))
+    tail: OutputTail = field(default_factory=OutputTail)
     note: bytearray = field(default_factory=bytearray)
 
     def read(self, descriptor: int) -> bool:
         """Read from one of the pipes; return whether there may be more."""
         try:
-            chunk = os.read(descriptor, _CHUNK if descriptor == self.output else 65536)
+            chunk = os.read(descriptor, _CHUNK)
         except BlockingIOError:
             return False
         if descriptor == self.output:
@@ -79,7 +78,7 @@ def await_end(process: Process, parent: socket.socket, job: Job, keep: Collectio
         while process.read(pipe):
             pass
         os.close(pipe)
-    return Outcome("timed out" if has_timed_out else "ended", code, b"".join(process.tail)), _decode(process.note)
+    return Outcome("timed out" if has_timed_out else "ended", code, bytes(process.tail)), _decode(process.note)
 
 
 def _wait(process: Process, ended: int, parent: socket.socket, ends: float) -> bool:
