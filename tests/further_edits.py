@@ -55,7 +55,53 @@ def all_of(*edits: Callable[[Path], object]) -> Callable[[Path], object]:
     return edit
 
 
+def another_project(name: str) -> dict[str, str]:
+    """Return the files of a project next to that of the site, whose module `NAME.reader` reads its data."""
+    return {
+        f"../{name}/pyproject.toml": "",
+        f"../{name}/config.json": "3",
+        f"../{name}/src/{name}/__init__.py": "",
+        f"../{name}/src/{name}/reader.py": "from pathlib import Path\nHERE = Path(__file__).parent\n",
+        f"../{name}/src/{name}/data.json": "3",
+    }
+
+
 FURTHER_STALE = {
+    "configuration in the project of an editable package": Row(
+        """
+        sys.path.append(str(ROOT.parent / "beside/src"))
+        from beside.reader import HERE
+        width = json.loads((HERE.parents[1] / "config.json").read_text())
+        """,
+        write("../beside/config.json", "4"),
+        another_project("beside"),
+    ),
+    "data of a package that a finder maps": Row(
+        """
+        import importlib.util
+        class Finder:
+            def find_spec(self, name, path=None, target=None):
+                if name == "mapped": return importlib.util.spec_from_file_location(name, PACKAGE / "__init__.py")
+        PACKAGE = ROOT.parent / "mapped/src/mapped"; sys.meta_path.append(Finder())
+        import importlib.resources, mapped
+        width = json.loads(importlib.resources.files("mapped").joinpath("data.json").read_text())
+        """,
+        write("../mapped/src/mapped/data.json", "4"),
+        another_project("mapped"),
+    ),
+    "new module of a package that a finder maps": Row(
+        """
+        import importlib.util
+        class Finder:
+            def find_spec(self, name, path=None, target=None):
+                if name == "growing": return importlib.util.spec_from_file_location(name, PACKAGE / "__init__.py")
+        PACKAGE = ROOT.parent / "growing/src/growing"; sys.meta_path.append(Finder())
+        try: from growing.late import W as width
+        except ImportError: width = 3
+        """,
+        write("../growing/src/growing/late.py", "W = 4"),
+        another_project("growing"),
+    ),
     "file that a new interpreter reads": Row(
         """
         import multiprocessing, spawned_reader

@@ -61,7 +61,7 @@ class ImportTracker:
         importlib.import_module = self._watched_import_module(importlib.import_module)
         pkgutil.extend_path = self._watched_extend_path(pkgutil.extend_path)
         sys.meta_path.insert(0, _FirstFinder(self))
-        recompile_uncertain_bytecode(self.record.is_project)
+        recompile_uncertain_bytecode(self._is_project_module)
         self.files.install()
 
     def begin(self, module: str, path: Iterable[str], folders: Iterable[str]) -> None:
@@ -185,6 +185,14 @@ class ImportTracker:
 
     def _is_own_folder(self, folder: str) -> bool:
         return os.path.join(folder, "").startswith(self.record.paths.roots)
+
+    def _is_project_module(self, file: str) -> bool:
+        """Return whether a module that is imported now belongs to a project, whose other files count from now on."""
+        is_project = self.record.is_project(file)
+        if is_project:
+            with once(self.record.busy):
+                self.record.paths.add_project_of(file)
+        return is_project
 
     def _watched_import(self, original: Callable[..., Any]) -> Callable[..., Any]:
         imported = self.imported

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from bmvis.child.tracebacks import is_foreign
+from bmvis.source.pyproject import project_folder
 from bmvis.worker.process_tree import MARK
 from bmvis.worker.protocol import DependencyKind
 
@@ -30,12 +33,32 @@ class ProjectPaths:
         """The folder of the worker, which can be in the project; it is another one in each build."""
         self._in_scope: dict[str, bool] = {}
         self._real_folders: dict[str, str] = {}
+        self._have_modules: set[str] = set()
+        """Folders whose modules were imported, and whose project is known."""
 
     def set_roots(self, folders: Iterable[str]) -> None:
         """Set the folders of the project."""
         roots = tuple(os.path.join(os.path.abspath(folder), "") for folder in folders)
         if roots != self.roots:
             self.roots = roots
+            self._in_scope.clear()
+            self._have_modules.clear()
+
+    def add_project_of(self, module: str) -> None:
+        """Add the project of a module that is imported from elsewhere, such as one that is installed as editable.
+
+        Args:
+            module: the file of the module.
+        """
+        folder = os.path.dirname(os.path.abspath(module))
+        if folder in self._have_modules:
+            return
+        self._have_modules.add(folder)
+        found = project_folder(Path(folder))
+        is_known = os.path.join(found, "").startswith(self.roots)
+        if not is_known and found not in _shared_folders() and not _has_installed(folder):
+            real = Path(_realpath(found))
+            self.roots += tuple(os.path.join(root, "") for root in dict.fromkeys((found, real)))
             self._in_scope.clear()
 
     def absolute(self, file: Any) -> str:
@@ -88,6 +111,24 @@ class ProjectPaths:
         if not inside.startswith(self.roots) and Path(inside).is_symlink():
             inside = _realpath(inside)
         return inside if inside.startswith(self.roots) else path
+
+
+def _shared_folders() -> tuple[Path, ...]:
+    """Return folders with files of many projects and programs."""
+    temporary, home = tempfile.gettempdir(), os.path.expanduser("~")  # noqa: PTH111  # as in `project_folder`
+    return tuple(Path(folder) for name in (temporary, home) for folder in (name, _realpath(name), Path(name).anchor))
+
+
+def _has_installed(folder: str) -> bool:
+    """Return whether a folder is below one of `sys.path` with installed packages, as of `pip install --target`."""
+    for entry in sys.path:
+        if isinstance(entry, str) and entry and os.path.join(folder, "").startswith(os.path.join(entry, "")):
+            try:
+                if any(name.endswith(".dist-info") for name in os.listdir(entry)):  # noqa: PTH208  # names suffice
+                    return True
+            except OSError:
+                continue  # a zip file, or no folder any more
+    return False
 
 
 def is_of_system(path: str) -> bool:

@@ -32,3 +32,29 @@ def test_installed_package_in_the_project_is_recorded_as_outside(tmp_path: Path)
     installed = str(tmp_path / "venv/lib/python3.11/site-packages/zoo/model.pt")
     assert not paths.is_in_scope(installed)
     assert paths.outside == {("file", installed)}
+
+
+def test_project_of_an_imported_module_counts(tmp_path: Path) -> None:
+    paths = ProjectPaths()
+    paths.set_roots([str(tmp_path / "project")])
+    (tmp_path / "other/src/zoo").mkdir(parents=True)
+    (tmp_path / "other/pyproject.toml").touch()
+    paths.add_project_of(str(tmp_path / "other/src/zoo/__init__.py"))
+    assert paths.is_in_scope(str(tmp_path / "other/config.json"))
+    assert not paths.is_in_scope(str(tmp_path / "config.json"))
+
+
+@pytest.mark.parametrize("kind", ["temporary folder", "home folder", "folder of installed packages"])
+def test_module_in_a_folder_of_many_projects_adds_no_project(kind, tmp_path, monkeypatch):
+    if kind == "temporary folder":
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    elif kind == "home folder":
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    else:
+        (tmp_path / "zoo-1.dist-info").mkdir()
+        monkeypatch.syspath_prepend(str(tmp_path))
+    paths = ProjectPaths()
+    paths.set_roots([str(tmp_path / "project")])
+    paths.add_project_of(str(tmp_path / "zoo.py"))
+    assert not paths.is_in_scope(str(tmp_path / "config.json"))
