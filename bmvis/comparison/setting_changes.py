@@ -18,6 +18,7 @@ from bmvis.model.settings import (
     normal,
     without_digest,
 )
+from bmvis.model.tensor_values import differs_in_values_only, has_equal_values, only_values
 from bmvis.model.tree import Module
 
 _OFF = "gradient_checkpointing"
@@ -78,6 +79,7 @@ def setting_changes(
         resized: pairs of sizes before and after that other changes show.
     """
     was, is_now = _values(old, with_settings), _values(new, with_settings)
+    buffers = {buffer.name for module in (old, new) for buffer in module.buffers}
     is_hidden = bool(old.extra_repr) != bool(new.extra_repr)  # that of a parametrized module is not called
     if old.type != new.type:  # two classes have arguments of their own
         own = (MODE, *HOOKS)
@@ -88,6 +90,8 @@ def setting_changes(
         before, after = was.get(name), is_now.get(name)
         if is_equal(before, after) or (is_resized and (name in _SIZES or _is_positional_size(name, before, after))):
             continue
+        if name in buffers and not (before and after and differs_in_values_only(before, after)):
+            continue  # the values are not known on each device, and the change of the buffer is listed
         if is_hidden and name in _ALWAYS_SHOWN and {normal(before), normal(after)} == {None, _ALWAYS_SHOWN[name]}:
             continue
         if name in _REPEATED or {before, after} == {None, "None"} or (name == CODE and None in (before, after)):
@@ -117,6 +121,8 @@ def is_equal(before: str | None, after: str | None) -> bool:
     """Return whether two texts are those of equal values. A function that moved to another Python module is equal."""
     if before is None or after is None or normal(before) == normal(after):
         return normal(before) == normal(after) and not _has_other_length(before, after)
+    if differs_in_values_only(before, after):
+        return has_equal_values(before, after)
     function = function_name(before)
     return function is not None and function == function_name(after)
 
@@ -197,7 +203,10 @@ def setting_fact(change: SettingChange, absent: str) -> ChangedFact:
         name = owner + dot + kind.replace("_", " ")
     if is_hooks(change.name) or change.name.endswith(UNREGISTERED):
         absent = "none"  # neither hooks nor unregistered modules have a default
-    before, after = shown(change.before, absent), shown(change.after, absent)
+    was, is_now = change.before, change.after
+    if was and is_now and differs_in_values_only(was, is_now):
+        was, is_now = only_values(was), only_values(is_now)
+    before, after = shown(was, absent), shown(is_now, absent)
     if before == after:  # only the digests differ
         after = re.sub(r"(?<=\d )(?=values|characters|modules?\b|tensors?\b)", "other ", after, count=1)
     return changed(before, after, change.impact, name=name, topic=change.name)

@@ -17,6 +17,8 @@ from bmvis.extraction.settings.graph_code import code_settings
 from bmvis.extraction.settings.hooks import tensor_hook_settings
 from bmvis.extraction.settings.module_references import NO_REFERENCES, ModuleReferences
 from bmvis.extraction.settings.module_settings import SettingsReader
+from bmvis.extraction.settings.project_code import is_of_project
+from bmvis.extraction.settings.tensor_values import buffer_values
 from bmvis.extraction.state_code import StateCodeReader
 from bmvis.extraction.tensors import Stored, may_pack, packed, stored
 from bmvis.extraction.tied_weights import TiedWeights
@@ -74,17 +76,27 @@ class ModuleReader:
             buffers=self._buffers(path, module, buffers) if buffers else (),
             extra_repr=extra_repr,
             shared_with=shared_with,
-            settings=None if shared_with is not None else self._settings(module, kind, extra_repr, depth, parameters),
+            settings=None
+            if shared_with is not None
+            else self._settings(module, kind, extra_repr, depth, parameters, buffers),
             state_code=self.state_codes.read(module, kind),
         )
 
     def _settings(
-        self, module: nn.Module, kind: int, extra_repr: str, depth: int, parameters: introspection.Tensors
+        self,
+        module: nn.Module,
+        kind: int,
+        extra_repr: str,
+        depth: int,
+        parameters: introspection.Tensors,
+        buffers: introspection.Tensors,
     ) -> dict[str, str] | None:
         found = self.settings.read(module, kind, extra_repr, depth, self.extra_reprs.whole)
         more = code_settings(module)
         if parameters:
             more |= tensor_hook_settings(parameters)
+        if buffers and is_of_project(type(module)):
+            more |= buffer_values(module, buffers, self.settings.references.known)
         return {**(found or {}), **more} if more else found
 
     def _parameters(

@@ -21,6 +21,7 @@ from bmvis.extraction.lightning import missing_layers
 from bmvis.extraction.module_reader import ModuleReader
 from bmvis.extraction.settings.configurations import find_configurations
 from bmvis.extraction.settings.module_references import ModuleReferences
+from bmvis.extraction.settings.tensor_values import KnownValue, no_value
 from bmvis.extraction.shortened import digest
 from bmvis.extraction.tied_weights import TiedWeights
 from bmvis.extraction.unregistered import Unregistered, find_unregistered
@@ -90,8 +91,12 @@ def capture(model: nn.Module) -> Model:
     return capture_live(model).tree
 
 
-def capture_live(model: nn.Module) -> LiveModel:
+def capture_live(model: nn.Module, known: KnownValue = no_value) -> LiveModel:
     """Return the structure of `model` with its modules and tensors. See `capture`.
+
+    Args:
+        model: any module.
+        known: the values of tensors on the meta device.
 
     Raises:
         TypeError: `model` is not a `torch.nn.Module`.
@@ -103,7 +108,7 @@ def capture_live(model: nn.Module) -> LiveModel:
         kinds = (found.kind for found in occurrences if found.shared_with is None)
         tensors = (tensor for found in occurrences for _, tensor in (*found.parameters, *found.buffers))
         hidden = list(find_unregistered(_named_modules(occurrences), kinds, tensors))
-        modules = with_unregistered(_read_modules(occurrences), hidden)
+        modules = with_unregistered(_read_modules(occurrences, known), hidden)
         notes = (
             *map(unregistered.note, hidden),
             *unregistered.frozen_notes(_named_modules(occurrences)),
@@ -128,12 +133,13 @@ def _distinct(occurrences: Sequence[ModuleOccurrence]) -> list[nn.Module]:
     return list(found.values())
 
 
-def _read_modules(occurrences: list[ModuleOccurrence]) -> tuple[Module, ...]:
+def _read_modules(occurrences: list[ModuleOccurrence], known: KnownValue) -> tuple[Module, ...]:
     """Return the tree's modules. The reader's tables are as large as the tree, and are freed on return."""
     deltas, names = find_deltas(_named_modules(occurrences)), ClassNames(_named_modules(occurrences))
     parameters = ((found.path, found.parameters) for found in occurrences)
     buffers = ((found.path, found.buffers) for found in occurrences)
-    references = ModuleReferences((found.path, found.module) for found in occurrences if found.shared_with is None)
+    named = ((found.path, found.module) for found in occurrences if found.shared_with is None)
+    references = ModuleReferences(named, known)
     reader = ModuleReader(deltas, TiedWeights(parameters, buffers), names, references)
     return tuple([reader.module(*found) for found in occurrences])
 

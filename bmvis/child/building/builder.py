@@ -240,14 +240,15 @@ def _attempt(
     task: _Task, device: str, log: FailureLog | None = None, *, call_log: FailureLog | None = None
 ) -> _Attempt:
     """Build the model on a device, capture it, and call it if there are inputs."""
+    known = KnownValues()
     if device == "meta":
-        log, call_log = meta_failures.FailureLog(call=KnownValues().call), meta_failures.FailureLog()
+        log, call_log = meta_failures.FailureLog(call=known.call), meta_failures.FailureLog()
     with ExitStack() as stack:
         if log is not None:
             stack.enter_context(meta_failures.watched_calls(log))
         model, optimizers_found = loader.call(task.target, task.reference, device, [log] if log is not None else [])
     try:
-        captured = capture_live(model)
+        captured = capture_live(model, known.value)
     except FactoryError as error:
         what = f"the model of {task.reference.text!r} cannot be read: {error.message}"
         raise FactoryError(what, hint=error.hint) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from bmvis.model.tensor_values import without_values
 from bmvis.model.tree import Model, Module
 
 
@@ -30,13 +31,14 @@ def _without_devices(model: Model) -> tuple[object, ...]:
 
 
 def _without_device(module: Module) -> Module:
-    settings = module.settings
+    buffers = {buffer.name for buffer in module.buffers}
+    settings = {name: text for name, text in (module.settings or {}).items() if name not in buffers}
     return msgspec.structs.replace(
         module,
         parameters=tuple(msgspec.structs.replace(one, device="") for one in module.parameters),
         buffers=tuple(msgspec.structs.replace(one, device="") for one in module.buffers),
         extra_repr=_text(module.extra_repr),
-        settings=settings and {name: _text(value) for name, value in settings.items()},
+        settings={name: _text(without_values(value)) for name, value in settings.items()},
         call=None,
     )
 

@@ -103,7 +103,7 @@ class KnownValues(TorchFunctionMode):
             result = result.clone()
         if values is not None:
             self._learn(
-                moved.func, result, _Operation(moved.args, moved.kwargs, values.tensors).on_cpu(self._value), args
+                moved.func, result, _Operation(moved.args, moved.kwargs, values.tensors).on_cpu(self.value), args
             )
         return result
 
@@ -117,13 +117,13 @@ class KnownValues(TorchFunctionMode):
         tensors = [leaf for leaf in _leaves(args, kwargs) if isinstance(leaf, torch.Tensor)]
         if not tensors and func not in _CONSTRUCTORS:
             return None
-        if any(self._value(tensor) is None for tensor in tensors):
+        if any(self.value(tensor) is None for tensor in tensors):
             return None
         if tensors and all(id(tensor) not in self._known for tensor in tensors) and func not in _CONSTRUCTORS:
             return None
         if func in _CONSTRUCTORS:
             kwargs = {**kwargs, "device": "cpu"}
-        return _Operation(args, kwargs, tensors).on_cpu(self._value)
+        return _Operation(args, kwargs, tensors).on_cpu(self.value)
 
     def _is_known(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Return whether an argument is a tensor that has a value, or can contain one. It runs for each operation."""
@@ -133,7 +133,7 @@ class KnownValues(TorchFunctionMode):
                 return True  # `id` raises an audit event
         return False
 
-    def _value(self, tensor: torch.Tensor) -> torch.Tensor | None:
+    def value(self, tensor: torch.Tensor) -> torch.Tensor | None:
         """Return the value of a tensor. A small tensor on the CPU is its own value."""
         with torch._C.DisableTorchFunction():
             if not tensor.is_meta:

@@ -19,6 +19,7 @@ from bmvis.extraction.settings.class_settings import class_settings
 from bmvis.extraction.settings.config_objects import adapter_configs, is_config
 from bmvis.extraction.settings.hooks import hook_settings, hook_slots
 from bmvis.extraction.settings.module_references import NO_REFERENCES, ModuleReferences
+from bmvis.extraction.settings.project_code import is_of_project
 from bmvis.extraction.settings.setting_values import entries
 from bmvis.extraction.settings.torch_layers import is_torch_layer, layer_defaults, setting_attributes
 from bmvis.extraction.shortened import first_pairs
@@ -87,6 +88,7 @@ class SettingsReader:
         return found if above is None or above is mode else self._one({**(found or {}), MODE: str(mode)})
 
     def _without_mode(self, module: nn.Module, extra_repr: str, whole: str) -> dict[str, str] | None:
+        self.references.has_values = is_of_project(type(module))
         slots = introspection.module_attributes(module)
         found = self._plain(type(module), slots, extra_repr)
         if common := self._last[type(module)].common:

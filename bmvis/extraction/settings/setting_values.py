@@ -27,6 +27,7 @@ from bmvis.extraction.settings.object_parts import Written, parts, public_attrib
 from bmvis.extraction.settings.plain_texts import MAX_READ, MAX_STRING, is_volatile, number_text, string_text
 from bmvis.extraction.settings.project_code import class_attributes_of, is_namespace, is_of_project
 from bmvis.extraction.shortened import digest
+from bmvis.model.tensor_values import without_values
 from bmvis.untrusted import user_text
 
 MAX_TEXT = 200
@@ -182,7 +183,13 @@ def _values_of_call(value: Any) -> Iterable[tuple[str, Any]] | None:
     if is_namespace(value):
         return list(class_attributes_of(value).items())
     is_object = _is_called(type(value)) and not issubclass(type(value), type | nn.Module) and is_of_project(type(value))
-    return _public(value) if is_object else None
+    return [*_public(value), *_constants_of_call(type(value))] if is_object else None
+
+
+def _constants_of_call(cls: type) -> Iterable[tuple[str, Any]]:
+    """Return the constants of `__call__` of a class of the project, such as defaults of its arguments."""
+    function = next((base.__dict__["__call__"] for base in type.mro(cls) if "__call__" in base.__dict__), None)
+    return constants(function) if type(function) is FunctionType and is_of_project(function) else ()
 
 
 def _in_closure(function: Any) -> list[tuple[str, Any]]:
@@ -215,6 +222,8 @@ def _object(value: Any, name: str, room: _Room) -> str | None:
     found = parts(value)
     if found is None or not room.levels:
         return None
+    if issubclass(type(value), torch.Tensor):
+        found = found._replace(values=(*found.values, *map(Written, room.references.values(value))))
     count = len(found.values) + len(found.named)
     if count > room.items or any(value is one for one in room.outer):
         return f"{found.name}({UNKNOWN})"
@@ -225,7 +234,7 @@ def _object(value: Any, name: str, room: _Room) -> str | None:
     text = ", ".join([*items, *_named_texts(found.named, room)])
     room.outer.pop()
     room.levels += 1
-    return f"{found.name}({text if len(text) <= MAX_TEXT else f'{count} values {digest(text)}'})"
+    return f"{found.name}({_limited(text, f'{count} values')})"
 
 
 def _public(thing: Any) -> list[tuple[str, Any]]:
@@ -294,9 +303,13 @@ def _collection(value: Any, name: str, room: _Room) -> str | None:
     room.levels -= 1
     text = _dictionary(value, name, room) if kind is dict else _sequence(kind, value, name, room)
     room.levels += 1
-    if text is None or len(text) <= MAX_TEXT:
-        return text
-    return f"{count} values {digest(text)}"
+    return None if text is None else _limited(text, f"{count} values")
+
+
+def _limited(text: str, summary: str) -> str:
+    """Return a text, or a summary with a digest if it is long. Values of tensors are not known on each device."""
+    plain = without_values(text)
+    return text if len(plain) <= MAX_TEXT else f"{summary} {digest(plain)}"
 
 
 def _sequence(kind: type, value: Any, name: str, room: _Room) -> str | None:

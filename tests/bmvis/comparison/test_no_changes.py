@@ -150,7 +150,7 @@ NO_CHANGES: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module]]] =
     "password": (plain(password="abc"), plain(password="def")),
     "secret in a dictionary": (plain(login={"secret_key": "abc"}), plain(login={"secret_key": "def"})),
     "object": (lambda: Plain(helper=object()), lambda: Plain(helper=object())),
-    "array": (lambda: Plain(table=torch.zeros(2)), lambda: Plain(table=torch.ones(2))),
+    "array": (lambda: Plain(table=torch.rand(2)), lambda: Plain(table=torch.rand(2))),
     "mode of the whole model": (layer(nn.Dropout), lambda: nn.Dropout().eval()),
     "mode of the whole nested model": (
         lambda: nn.Sequential(nn.Sequential(nn.Dropout())),

@@ -118,11 +118,11 @@ VALUES: dict[str, tuple[Any, dict[str, str]]] = {
         torch.distributions.Beta(0.5, 0.5),
         {
             "value": "torch.distributions.beta.Beta(_dirichlet=torch.distributions.dirichlet.Dirichlet("
-            "concentration=torch.Tensor(float32[2])))"
+            "concentration=torch.Tensor(float32[2], 0.5, 0.5)))"
         },
     ),
-    "tensor": (torch.zeros(2, 3), {"value": "torch.Tensor(float32[2, 3])"}),
-    "tensors": ([torch.zeros(2)], {"value": "(torch.Tensor(float32[2]),)"}),
+    "tensor": (torch.zeros(2, 3), {"value": "torch.Tensor(float32[2, 3], 0, 0, 0, 0, 0, 0)"}),
+    "tensors": ([torch.zeros(2)], {"value": "(torch.Tensor(float32[2], 0, 0),)"}),
     "trainable tensor": (
         torch.zeros(2, requires_grad=True),
         {"value (not registered)": "1 trainable tensor (2 parameters)"},

@@ -1,0 +1,145 @@
+"""Which values of constant tensors are recorded, on the meta device and on the CPU, and when they count as changed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Normal
+
+from bmvis.child.building.device_comparison import is_same_tree
+from bmvis.comparison.drift import find_drift
+from bmvis.extraction.meta_device.known_values import KnownValues
+from bmvis.extraction.modules import capture_live
+from bmvis.model.snapshot import Snapshot, dump, load
+from bmvis.model.tree import Model
+
+
+class Schedule:
+    def __init__(self, high: float, steps: int) -> None:
+        self.betas = torch.linspace(1e-4, high, steps)
+
+
+class Loss:
+    def __init__(self, weight: float) -> None:
+        self.weights = torch.tensor([1.0, weight])
+
+    def __call__(self, x: torch.Tensor, margin: float = 0.5) -> torch.Tensor:
+        return x * self.weights - margin
+
+
+class Holder(nn.Module):
+    def __init__(self, make: Callable[[], Any]) -> None:
+        super().__init__()
+        self.value = make()
+
+
+class Scaled(nn.Module):
+    def __init__(self, mean: tuple[float, ...], *, persistent: bool = False) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean), persistent=persistent)
+
+
+def on_meta(make: Callable[[], nn.Module]) -> Model:
+    known = KnownValues()
+    with torch.device("meta"), known:
+        model = make()
+    return capture_live(model, known.value).tree
+
+
+def on_cpu(make: Callable[[], nn.Module]) -> Model:
+    return capture_live(make()).tree
+
+
+CASES: dict[str, tuple[Callable[[], Any], str, str]] = {
+    "written numbers": (lambda: torch.tensor([0.485, 2.0]), "(float32[2], 0.485, 2)", "(float32[2], 0.485, 2)"),
+    "computed number": (lambda: torch.tensor(math.pi), "(float32[], 3.14159)", "(float32[])"),
+    "integers": (lambda: torch.arange(3), "(int64[3], 0, 1, 2)", "(int64[3])"),
+    "truth values": (lambda: torch.tensor([True]), "(bool[1], True)", "(bool[1])"),
+    "complex numbers": (lambda: torch.tensor([1 + 2j]), "(complex64[1], 1+2j)", "(complex64[1])"),
+    "short floats": (lambda: torch.tensor(0.5).half(), "(float16[], 0.5)", "(float16[])"),
+    "many": (lambda: torch.linspace(0.1, 0.9, 40), "(float32[40], 0.1, …, 0.9)", "(float32[40], 0.1, …, 0.9)"),
+    "none": (lambda: torch.zeros(0), "(float32[0])", "(float32[0])"),
+    "random": (lambda: torch.randn(3), "(float32[3])", "(float32[3])"),
+    "random order": (lambda: torch.randperm(3), "(int64[3])", "(int64[3])"),
+    "from random": (lambda: torch.ones(2) * torch.rand(2), "(float32[2])", "(float32[2])"),
+    "tiny": (lambda: torch.tensor(1e-30), "(float32[], 1e-30)", "(float32[])"),
+    "on the CPU in any case": (lambda: torch.rand(2, device="cpu"), "(float32[2])", "(float32[2])"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_values_that_are_the_same_in_each_build_are_recorded(case: str) -> None:
+    make, meta, cpu = CASES[case]
+    found = [capture(lambda: Holder(make)).modules[0].settings for capture in (on_meta, on_cpu)]
+    assert found == [{"value": f"torch.Tensor{meta}"}, {"value": f"torch.Tensor{cpu}"}]
+
+
+def test_values_of_library_modules_and_saved_buffers_are_not_recorded() -> None:
+    of_library = type("OfLibrary", (Holder,), {"__module__": "transformers.models.bert"})
+    assert on_cpu(lambda: of_library(lambda: torch.tensor(0.5))).modules[0].settings == {
+        "value": "torch.Tensor(float32[])"
+    }
+    assert on_cpu(lambda: Scaled((0.5,), persistent=True)).modules[0].settings is None
+    assert on_cpu(lambda: Scaled((0.5,))).modules[0].settings == {"mean": "torch.Tensor(float32[1], 0.5)"}
+
+
+CHANGES: dict[str, tuple[Callable[[float], Any], str]] = {
+    "distribution": (lambda x: Normal(0.0, x), "value: Normal(loc=0, scale=1) → Normal(loc=0, scale=2)"),
+    "tensor": (lambda x: torch.tensor([0.5, x]), "value: [0.5, 1] → [0.5, 2]"),
+    "tensors in a list": (lambda x: [torch.tensor(x)], "value: (1,) → (2,)"),
+    "object": (lambda x: Schedule(x, 20), "value.betas: [0.0001, …, 1] → [0.0001, …, 2]"),
+    "called object": (Loss, "value: Loss(weights=[1, 1], margin=0.5) → Loss(weights=[1, 2], margin=0.5)"),
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_changed_values_are_reported(case: str) -> None:
+    make, line = CHANGES[case]
+    one, two = (lambda: Holder(lambda: make(1.0))), (lambda: Holder(lambda: make(2.0)))
+    for capture in (on_meta, on_cpu):
+        before, after = load(dump(Snapshot("m:f", capture(one)))).model, capture(two)
+        drift = find_drift(before, after)
+        assert [str(change) for change in drift.changes] == [f"~ the root  {line}"]
+        assert drift.headline == "old checkpoints load, but outputs differ"
+        assert not find_drift(before, capture(one))
+
+
+def test_changed_values_of_an_unsaved_buffer_are_reported_once() -> None:
+    before = on_cpu(lambda: Scaled((0.5, 1.0)))
+    assert [str(one) for one in find_drift(before, on_cpu(lambda: Scaled((0.5, 2.0)))).changes] == [
+        "~ the root  mean: [0.5, 1] → [0.5, 2]"
+    ]
+    assert [str(one) for one in find_drift(before, on_cpu(lambda: Scaled((0.5,)))).changes] == [
+        "~ the root  mean: [2] → [1]"
+    ]
+    assert [str(one) for one in find_drift(before, on_cpu(lambda: Scaled((0.5, 1.0), persistent=True))).changes] == [
+        "~ whole model  now in the state dict (1 tensor)"
+    ]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Holder(lambda: torch.tensor(math.pi)),
+        lambda: Holder(lambda: [torch.arange(3), torch.arange(4)] * 6),
+        lambda: Holder(lambda: [Normal(math.pi, 1.0), torch.tensor(math.e)]),
+        lambda: Scaled((1 / 3, 0.5)),
+    ],
+    ids=["tensor", "long list", "nested", "buffer"],
+)
+def test_values_that_one_device_does_not_know_are_no_change(make: Callable[[], nn.Module]) -> None:
+    meta, cpu = on_meta(make), on_cpu(make)
+    assert not find_drift(meta, cpu)
+    assert not find_drift(cpu, meta)
+    assert is_same_tree(meta, cpu)
+
+
+def test_rounding_of_other_machines_is_no_change() -> None:
+    one = on_meta(lambda: Holder(lambda: torch.tensor([0.1234564999, 1e-9])))
+    assert not find_drift(one, on_meta(lambda: Holder(lambda: torch.tensor([0.1234565001, 0.0]))))
+    assert find_drift(one, on_meta(lambda: Holder(lambda: torch.tensor([0.1235, 1e-9]))))
