@@ -92,6 +92,7 @@ class DataflowRecorder:
         """Record an operation that has run. `given` are all tensors in its arguments."""
         traits = self._traits.get(id(func)) or self._traits.setdefault(id(func), traits_of(func))
         if traits.is_view and self._producers.has_writes and given and self._producers.add_views(given[0], results):
+            self._add_views_of_other_calls(traits, results)
             return
         if traits.overwritten:
             read = (*enumerate(args), *kwargs.items())
@@ -119,6 +120,16 @@ class DataflowRecorder:
             self._producers.add_write(tensor, ref)
         if not traits.written or ref is not None:
             self._add_results(results, ref, is_fresh=not traits.is_view and not traits.written)
+
+    def _add_views_of_other_calls(self, traits: OperationTraits, views: Sequence[torch.Tensor]) -> None:
+        """Add an operation for each view of what another call wrote: a module can consist of one, such as `Flatten`."""
+        for tensor in views:
+            ref = self.producer(tensor)
+            if ref is None or ref < 0 or ref in self._owners.of_weights:
+                continue
+            if self.operations[ref].call != self.stack.call:
+                one = RawOperation(self.stack.call, traits.name, [ref], shape_of(tensor))
+                self._producers.set_alias(tensor, self._append(one))
 
     def _add_results(self, results: Sequence[torch.Tensor], ref: int | None, *, is_fresh: bool) -> None:
         for tensor in results:

@@ -611,6 +611,41 @@ def test_scripted_child() -> None:
     assert edges_of(Outer(), torch.ones(2, 4)) == sorted(expected.split("; "))
 
 
+class LeftHalf(nn.Module):
+    def forward(self, x):
+        return x[:, :2]
+
+
+@pytest.mark.parametrize("inplace", [False, True], ids=["new", "in place"])
+@pytest.mark.parametrize(
+    ("view", "last"),
+    [(nn.Flatten(0), nn.Linear(8, 2)), (nn.Unflatten(1, (2, 2)), nn.Linear(2, 2)), (LeftHalf(), nn.Linear(2, 2))],
+    ids=["flatten", "unflatten", "slice"],
+)
+def test_module_that_returns_a_view_stays(view: nn.Module, last: nn.Module, inplace: bool) -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(inplace), view, last)
+    assert edges_of(model, torch.ones(2, 4)) == ["0 > 1", "1 > 2", "2 > 3", "3 > out:output", "in:input > 0"]
+
+
+def test_view_of_a_part_that_another_module_wrote() -> None:
+    class Filled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.head = nn.Linear(4, 2), nn.Linear(4, 2), nn.Linear(2, 2)
+            self.left = LeftHalf()
+
+        def forward(self, x):
+            out = torch.empty(2, 4)
+            out[:, :2], out[:, 2:] = self.a(x), self.b(x)
+            left = self.left(out)
+            result = self.head(left), left
+            out[:, 2:] = 1.0
+            return result
+
+    expected = "in:x > a; a > left; left > head; head > out:output 1; left > out:output 2"
+    assert edges_of(Filled(), torch.ones(2, 4)) == sorted(expected.split("; "))
+
+
 def test_rotary_embedding_has_buffers_alone_and_stays() -> None:
     class Rotary(nn.Module):
         def __init__(self) -> None:
