@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -33,6 +34,11 @@ from bmvis.model.tree import Model, Module
 from bmvis.untrusted import user_text
 
 
+Originals = Mapping[int, torch.Tensor]
+"""The tensors that others replace during a call, by the id of the other one (`meta_device.fake_tensors`)."""
+_NO_ORIGINALS: Originals = MappingProxyType({})
+
+
 class ModuleOccurrence(NamedTuple):
     """A module at one of its paths."""
 
@@ -53,6 +59,7 @@ class LiveModel(NamedTuple):
 
     tree: Model
     occurrences: Sequence[ModuleOccurrence]
+    originals: Originals = _NO_ORIGINALS
 
     @property
     def modules(self) -> Sequence[nn.Module]:
@@ -91,12 +98,13 @@ def capture(model: nn.Module) -> Model:
     return capture_live(model).tree
 
 
-def capture_live(model: nn.Module, known: KnownValue = no_value) -> LiveModel:
+def capture_live(model: nn.Module, known: KnownValue = no_value, originals: Originals = _NO_ORIGINALS) -> LiveModel:
     """Return the structure of `model` with its modules and tensors. See `capture`.
 
     Args:
         model: any module.
         known: the values of tensors on the meta device.
+        originals: tensors that the tree has in place of those that the modules have now.
 
     Raises:
         TypeError: `model` is not a `torch.nn.Module`.
@@ -104,7 +112,7 @@ def capture_live(model: nn.Module, known: KnownValue = no_value) -> LiveModel:
     if not isinstance(model, nn.Module):
         raise TypeError(f"expected a torch.nn.Module, got {type(model).__name__}")
     with torch.no_grad(), torch._C.DisableTorchFunction(), paused_gc():
-        occurrences = list(walk(model))
+        occurrences = list(walk(model, originals))
         kinds = (found.kind for found in occurrences if found.shared_with is None)
         tensors = (tensor for found in occurrences for _, tensor in (*found.parameters, *found.buffers))
         hidden = list(find_unregistered(_named_modules(occurrences), kinds, tensors))
@@ -171,7 +179,7 @@ def _contents_text(found: Unregistered) -> str:
     return repr(texts)
 
 
-def walk(root: nn.Module) -> Iterator[ModuleOccurrence]:
+def walk(root: nn.Module, originals: Originals = _NO_ORIGINALS) -> Iterator[ModuleOccurrence]:
     """Yield all occurrences of all modules in preorder. The children of a shared module follow its first one only.
 
     Each module is read once: in a large model, a second read finds it out of the processor's caches. The walk has its
@@ -186,6 +194,8 @@ def walk(root: nn.Module) -> Iterator[ModuleOccurrence]:
             children, parameters, buffers = layers.contents(module)
         except introspection.InvalidModuleError as error:
             raise _invalid(path, module, error) from error
+        if originals:
+            parameters, buffers = _restored(parameters, originals), _restored(buffers, originals)
         first = first_met.get(id(module))
         if first is not None:
             yield ModuleOccurrence(depth, name, path, module, first, parameters, buffers, kinds.read(module))
@@ -194,6 +204,10 @@ def walk(root: nn.Module) -> Iterator[ModuleOccurrence]:
         yield ModuleOccurrence(depth, name, path, module, None, parameters, buffers, kinds.read(module))
         if children:
             pending += [(depth + 1, n, child_path(path, n), child) for n, child in reversed(children)]
+
+
+def _restored(tensors: introspection.Tensors, originals: Originals) -> introspection.Tensors:
+    return [(name, originals.get(id(tensor), tensor)) for name, tensor in tensors]
 
 
 def _invalid(path: str, module: nn.Module, error: introspection.InvalidModuleError) -> FactoryError:

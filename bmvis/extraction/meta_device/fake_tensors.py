@@ -33,7 +33,8 @@ def with_fake_tensors(live: LiveModel) -> Iterator[LiveModel]:
                 parameters = _replaced(found.module._parameters, found.parameters, known, saved)
                 buffers = _replaced(found.module._buffers, found.buffers, known, saved)
                 occurrences.append(found._replace(parameters=parameters, buffers=buffers))
-            yield live._replace(occurrences=occurrences)
+            originals = {id(known[id(tensor)]): tensor for _, _, tensor in saved}
+            yield live._replace(occurrences=occurrences, originals=originals)
         finally:
             for registry, name, tensor in reversed(saved):
                 registry[name] = tensor
