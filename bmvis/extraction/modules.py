@@ -33,7 +33,6 @@ from bmvis.model.settings import UNREGISTERED
 from bmvis.model.tree import Model, Module
 from bmvis.untrusted import user_text
 
-
 Originals = Mapping[int, torch.Tensor]
 """The tensors that others replace during a call, by the id of the other one (`meta_device.fake_tensors`)."""
 _NO_ORIGINALS: Originals = MappingProxyType({})

@@ -25,6 +25,7 @@ from bmvis.child.building.device_notes import (
     difference_note,
     failure_text,
     read_notes,
+    unknown_elements_text,
 )
 from bmvis.child.building.model_call import call_model
 from bmvis.child.tracking.import_tracker import ImportTracker
@@ -32,6 +33,7 @@ from bmvis.errors import FactoryError
 from bmvis.extraction import optimizers
 from bmvis.extraction.meta_device import meta_failures
 from bmvis.extraction.meta_device.known_values import KnownValues
+from bmvis.extraction.meta_device.sparse_elements import unknown_sparse
 from bmvis.extraction.modules import capture_live
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Model, Problem
@@ -54,6 +56,8 @@ class _Attempt(NamedTuple):
     """What the factory did that can differ on the CPU."""
     call_log: FailureLog | None = None
     """What the call of the model did that can differ on the CPU."""
+    unknown: str = ""
+    """The key of a sparse tensor whose number of elements the meta device does not know."""
 
 
 class _Task(NamedTuple):
@@ -82,6 +86,8 @@ def build(reference: Reference, request: Request, imports: ImportTracker) -> Mod
         attempt = attempt._replace(model=_with_notes(attempt.model, read_notes(attempt.log.reads)))
     if attempt.call_log is not None:
         attempt = attempt._replace(model=_with_notes(attempt.model, call_notes(attempt.call_log)))
+    if attempt.unknown:
+        return _with_notes(attempt.model, (f"{unknown_elements_text(attempt.unknown)}: set device: cpu",))
     if attempt.log is None or not attempt.log.failures:
         return attempt.model
     return _incomplete(task, attempt.model, attempt.log.failures[0], "")
@@ -113,6 +119,8 @@ def _on_best_device(task: _Task) -> Model:
             raise  # on the CPU it fails too, perhaps after a minute of retries
         return _on_cpu(task, f"built on the CPU: on the meta device, {loader.first_line(error.message)}")
     assert meta.log is not None
+    if meta.unknown:
+        return _measured_on_cpu(task, meta)
     if meta.log.failures:
         return _checked_on_cpu(task, meta, meta.log)
     reads = meta.log.reads
@@ -128,6 +136,18 @@ def _on_best_device(task: _Task) -> Model:
     if meta.model.untraced or meta.model.undrawn:
         return _called_on_cpu(task, meta.model)
     return _compared_call(task, meta)
+
+
+def _measured_on_cpu(task: _Task, meta: _Attempt) -> Model:
+    """Return the model from the CPU, where the size of all sparse tensors is known."""
+    text = unknown_elements_text(meta.unknown)
+    reason = _too_large(task, meta.model)
+    try:
+        if not reason:
+            return _with_notes(_attempt(task, "cpu", _limited_log(task)).model, (f"built on the CPU: {text}",))
+    except FactoryError as error:
+        reason = _failure_reason(error)
+    return _with_notes(meta.model, (f"{text}; {reason}",))
 
 
 def _compared_call(task: _Task, meta: _Attempt) -> Model:
@@ -203,16 +223,12 @@ def _on_cpu(task: _Task, note: str) -> Model:
 def _checked_on_cpu(task: _Task, meta: _Attempt, log: FailureLog) -> Model:
     """Return the model from the CPU if an operation failed only on the meta device and the factory caught that."""
     failures = log.failures
-    size, limit = subtree_totals(meta.model)[0].stored_bytes, memory_limit.allowed(task.request)
-    if limit and size > limit:
-        reason = f"on the CPU it needs {humanize.size(size)}, more than the limit of {humanize.size(limit)}"
+    if reason := _too_large(task, meta.model):
         return _incomplete(task, meta.model, failures[0], reason)
     try:
         cpu = _attempt(task, "cpu", _limited_log(task))
     except FactoryError as error:
-        is_timed_out = isinstance(error.__cause__, meta_failures.OutOfTimeError)
-        reason = "on the CPU it takes too long" if is_timed_out else f"on the CPU, {loader.first_line(error.message)}"
-        return _incomplete(task, meta.model, failures[0], reason)
+        return _incomplete(task, meta.model, failures[0], _failure_reason(error))
     assert cpu.log is not None
     missed = meta_failures.only_on_meta(failures, cpu.log.failures)
     if missed:
@@ -223,6 +239,20 @@ def _checked_on_cpu(task: _Task, meta: _Attempt, log: FailureLog) -> Model:
     if log.reads.places and not is_same_tree(meta.model, cpu.model):
         return _with_notes(cpu.model, (difference_note(log.reads),))
     return _compared_call(task, meta)
+
+
+def _too_large(task: _Task, model: Model) -> str:
+    """Return why a model does not fit into the memory of the CPU; '' if it does."""
+    size, limit = subtree_totals(model)[0].stored_bytes, memory_limit.allowed(task.request)
+    if not limit or size <= limit:
+        return ""
+    return f"on the CPU it needs {humanize.size(size)}, more than the limit of {humanize.size(limit)}"
+
+
+def _failure_reason(error: FactoryError) -> str:
+    """Return why the second build, on the CPU, did not work."""
+    is_timed_out = isinstance(error.__cause__, meta_failures.OutOfTimeError)
+    return "on the CPU it takes too long" if is_timed_out else f"on the CPU, {loader.first_line(error.message)}"
 
 
 def _incomplete(task: _Task, model: Model, failure: Failure, reason: str) -> Model:
@@ -256,9 +286,10 @@ def _attempt(
     live = live._replace(tree=msgspec.structs.replace(live.tree, device=device))
     if device == "meta" and log is not None:
         log.reads.note_type_checks((task.target, *map(type, live.modules)))
+    unknown = unknown_sparse(live) if device == "meta" else ""
     if not task.request.is_called:
-        return _Attempt(live.tree, log)
-    return _Attempt(call_model(live, task.request, call_log), log, call_log)
+        return _Attempt(live.tree, log, unknown=unknown)
+    return _Attempt(call_model(live, task.request, call_log), log, call_log, unknown)
 
 
 def _with_notes(model: Model, notes: tuple[str, ...]) -> Model:

@@ -55,6 +55,15 @@ def read_notes(reads: DeviceReads) -> tuple[str, ...]:
     return (f"{_places(decisive)}, which differ on the meta device: if the model depends on them, set device: cpu",)
 
 
+def unknown_elements_text(key: str) -> str:
+    """Return what is unknown about a sparse tensor.
+
+    Args:
+        key: its state-dict key.
+    """
+    return f"on the meta device, the number of elements of the sparse tensor {key!r} is unknown"
+
+
 def _places(places: Collection[tuple[str, int]]) -> str:
     shown = "; ".join(_shown_place(*place) for place in list(places)[:MAX_PLACES])
     more = f" and {len(places) - MAX_PLACES} more places" if len(places) > MAX_PLACES else ""

@@ -114,9 +114,8 @@ def _with_changes(live: LiveModel, recorder: Recorder) -> LiveModel:
     if not is_lazy and not _has_changed(live):
         return live
     made = capture_live(live.root, originals=live.originals)
-    recorder.used_without_call |= {
-        id(live.originals[key]) for key in recorder.used_without_call & live.originals.keys()
-    }
+    replaced = recorder.used_without_call & live.originals.keys()
+    recorder.used_without_call |= {id(live.originals[key]) for key in replaced}
     added = recorder.outside_modules.keys() & {id(module) for module in made.modules}
     if is_lazy:
         notes = ["lazy modules inferred their shapes from `inputs`"]

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils.flop_counter import flop_registry
 
 Formula = Callable[..., int]
@@ -31,6 +32,10 @@ _ELEMENTWISE = re.compile(r"linalg_(vector_norm|cross|diagonal)|_linalg_check_er
 _BOOKKEEPING = ("aten", "prim", "prims", "profiler", "inductor", "_c10d_functional", "c10d", "debugprims", "rngprims")
 """Namespaces whose operations count as 0 unless they have a formula or match `_PRODUCT`."""
 
+_SPARSE = frozenset((torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc))
+_SPARSE_PRODUCTS = {"aten::mm": 0, "aten::bmm": 0, "aten::mv": 0, "aten::addmm": 1, "aten::_sparse_addmm": 1}
+"""Products that accept a sparse matrix, with the index of their first factor."""
+
 
 def formula_of(operation: Any) -> Formula | None:
     """Return the formula of an operation, or None.
@@ -46,6 +51,32 @@ def formula_of(operation: Any) -> Formula | None:
     return _halved(formula) if formula else None
 
 
+def has_sparse(tensors: Iterable[torch.Tensor]) -> bool:
+    """Return whether one of the tensors has a sparse layout."""
+    return any(tensor.layout in _SPARSE for tensor in tensors)
+
+
+def sparse_macs(operation: Any, args: Sequence[Any]) -> int | None:
+    """Count a product of a sparse and a dense matrix: each stored element takes part in a row or column of the result.
+
+    Formulas of dense matrices also count the zeros, which are most elements of the adjacency matrix of a graph.
+
+    Returns:
+        None if the number is unknown: both factors are sparse, or it is a meta or fake tensor, whose elements most
+        operations forget.
+    """
+    first = _SPARSE_PRODUCTS.get(qualified_name(operation))
+    if first is None:
+        return None
+    left, right = args[first : first + 2]
+    is_left = left.layout in _SPARSE
+    sparse, dense = (left, right) if is_left else (right, left)
+    stored = (sparse._values() if sparse.layout is torch.sparse_coo else sparse.values()).numel()
+    if dense.layout in _SPARSE or (not stored and (sparse.is_meta or isinstance(sparse, FakeTensor))):
+        return None
+    return int(stored) * (int(dense.shape[-1 if is_left else -2]) if dense.dim() > 1 else 1)
+
+
 def uncounted_name(operation: Any) -> str:
     """Return the name of an operation that has multiply-accumulates but no formula; '' if it has none.
 
@@ -55,7 +86,7 @@ def uncounted_name(operation: Any) -> str:
         >>> uncounted_name(torch.ops.aten._fft_c2c.default)
         'aten::_fft_c2c'
     """
-    name = _name(getattr(operation, "_overloadpacket", operation))
+    name = qualified_name(operation)
     namespace, _, own = name.partition("::")
     if namespace not in _BOOKKEEPING:
         return name
@@ -63,8 +94,12 @@ def uncounted_name(operation: Any) -> str:
     return name if _PRODUCT.search(own) and not is_simple else ""
 
 
-def _name(packet: Any) -> str:
+def qualified_name(operation: Any) -> str:
     """Return `aten::mm`; `higher_order::cond` for a higher-order operator."""
+    return _name(getattr(operation, "_overloadpacket", operation))
+
+
+def _name(packet: Any) -> str:
     qualified = getattr(packet, "_qualified_op_name", "")
     return qualified or f"higher_order::{packet.__name__}"
 

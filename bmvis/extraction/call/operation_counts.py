@@ -122,14 +122,11 @@ class OperationCounts(TorchDispatchMode):  # type: ignore[no-untyped-call]  # to
             return (if_true if is_unknown or bool(predicate) else if_false)(*operands)
 
     def _count(self, kind: _Kind, args: Any, kwargs: dict[str, Any], result: Any) -> None:
-        formula = kind.formula
-        out = _main(result) if formula else result
-        named = {name: value for name, value in kwargs.items() if name != "out"}
-        counted = formula(*args, out=out, **named) if formula else 0
         given = tensors_in((args, *kwargs.values()) if kwargs else args)
+        counted, uncounted = _cost(kind, args, kwargs, result, given)
         made = [result] if isinstance(result, torch.Tensor) else tensors_in((result,))
         with torch._C.DisableTorchFunction():  # under `torch.device`, each query of a tensor would run a mode
-            self.recorder.computed(counted, _new_bytes(made, given), kind.uncounted)
+            self.recorder.computed(counted, _new_bytes(made, given), uncounted)
             self.recorder.used(given)
             if self.recorder.dataflow:
                 self.recorder.dataflow.observe(kind.operation, args, kwargs, given, made)
@@ -150,6 +147,18 @@ class _PartsOfNested(TorchDispatchMode):  # type: ignore[no-untyped-call]  # tor
         if any(map(_is_jagged, types)):
             return NotImplemented
         return self._counts.part(self, func, args, kwargs or {})
+
+
+def _cost(
+    kind: _Kind, args: Sequence[Any], kwargs: dict[str, Any], result: Any, given: Sequence[torch.Tensor]
+) -> tuple[int, str]:
+    """Return the multiply-accumulates of an operation, and its name if they are not counted."""
+    formula = kind.formula
+    if (formula or kind.uncounted) and macs.has_sparse(given):
+        counted = macs.sparse_macs(kind.operation, args)
+        return counted or 0, macs.qualified_name(kind.operation) if counted is None else ""
+    named = {name: value for name, value in kwargs.items() if name != "out"}
+    return (formula(*args, out=_main(result), **named) if formula else 0), kind.uncounted
 
 
 def _main(result: Any) -> Any:

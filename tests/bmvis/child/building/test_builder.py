@@ -55,6 +55,17 @@ class Scripted(nn.Module):
     def forward(self, x):
         return x * int(x.sum().item())
 
+def sparse():
+    model = nn.Linear(4, 4)
+    model.adjacency = nn.Buffer(torch.eye(4).to_sparse())
+    model.edges = nn.Buffer(torch.sparse_coo_tensor(torch.tensor([[0, 1], [1, 0]]), torch.ones(2), (4, 4)))
+    return model
+
+def sparse_of_indices():
+    model = nn.Linear(4, 4)
+    model.edges = nn.Buffer(torch.sparse_coo_tensor(torch.tensor([[0, 1], [1, 0]]), torch.ones(2), (4, 4)))
+    return model
+
 def condition():
     return attempt(lambda x: bool((x > -100).any()))
 
@@ -182,6 +193,18 @@ def test_caught_failure_on_meta_falls_back_to_cpu(source: Source, name: str, not
     assert model.notes[0].startswith("built on the CPU: on the meta device, ")
     assert note.format(line=line_in(name)) in model.notes[0]
     assert not warnings_of(model)
+
+
+def test_sparse_tensors_of_unknown_size_are_measured_on_the_cpu(source: Source) -> None:
+    unknown = "on the meta device, the number of elements of the sparse tensor 'adjacency' is unknown"
+    expected = {
+        ("sparse", "auto"): ("cpu", (4 * (8 + 8 + 4), 2 * (8 + 8 + 4)), (f"built on the CPU: {unknown}",)),
+        ("sparse", "meta"): ("meta", (0, 2 * (8 + 8 + 4)), (f"{unknown}: set device: cpu",)),
+        ("sparse_of_indices", "auto"): ("meta", (2 * (8 + 8 + 4),), ()),
+    }
+    for (name, device), found in expected.items():
+        model = source.resolve(f"zoo:{name}", device).model
+        assert (model.device, tuple(one.stored_bytes for one in model.root.buffers), model.notes) == found
 
 
 def test_device_meta_warns_of_caught_failure(source: Source) -> None:

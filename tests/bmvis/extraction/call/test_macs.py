@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bmvis.extraction.call import macs
 from bmvis.extraction.call.forward import make_tensors, trace_call
+from bmvis.extraction.meta_device.fake_tensors import with_fake_tensors
 from bmvis.extraction.modules import capture_live
 from bmvis.model.call import Call, Output
 from bmvis.options.inputs import parse_inputs
@@ -243,6 +244,52 @@ def test_element_wise_layers_have_no_macs(layer: type[nn.Module], device: str) -
             call = trace_call(capture_live(made.to(device)), [torch.zeros(2, 8)], {}).root.call
         assert call is not None
         assert (call.macs, call.uncounted) == (0, ())
+
+
+class Graph(nn.Module):
+    """Multiplies by a sparse adjacency matrix, of which 2 of 25 elements are stored."""
+
+    def __init__(self, layout: torch.layout, function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        to, ends = torch.tensor([1, 0]), torch.tensor([0, 1, 2, 2, 2, 2])
+        is_coo = layout is torch.sparse_coo
+        self.function = function
+        self.adjacency = nn.Buffer(
+            torch.sparse_coo_tensor(torch.stack([to.flip(0), to]), torch.ones(2), (5, 5))
+            if is_coo
+            else torch.sparse_csr_tensor(ends, to, torch.ones(2), (5, 5))
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(self.adjacency, x)
+
+
+PRODUCTS: dict[str, tuple[Callable[[torch.Tensor, torch.Tensor], torch.Tensor], int]] = {
+    "matrix": (lambda a, x: a @ x, 2 * 3),
+    "sparse.mm": (torch.sparse.mm, 2 * 3),
+    "vector": (lambda a, x: a @ x[:, 0], 2),
+    "from the right": (lambda a, x: x.t() @ a, 2 * 3),
+    "added": (lambda a, x: torch.addmm(x, a, x), 2 * 3),
+}
+
+
+@pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr], ids=str)
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_products_with_a_sparse_matrix_count_its_stored_elements(name: str, layout: torch.layout) -> None:
+    function, expected = PRODUCTS[name]
+    call = trace_call(capture_live(Graph(layout, function)), [torch.zeros(5, 3)], {}).root.call
+    assert call is not None
+    assert (call.macs, call.uncounted) == (expected, ())
+
+
+def test_products_with_unknown_stored_elements_are_not_counted() -> None:
+    of_two = trace_call(capture_live(Graph(torch.sparse_coo, lambda a, _: a @ a)), [torch.zeros(5, 3)], {}).root.call
+    live = capture_live(Scores(lambda x: x.to_sparse_csr() @ x.t()).to("meta"))
+    with with_fake_tensors(live) as fake, torch.device("cpu"):
+        of_fake = trace_call(fake, [torch.zeros(5, 3)], {}).root.call
+    for call in (of_two, of_fake):
+        assert call is not None
+        assert (call.macs, call.uncounted) == (0, ("aten::mm",))
 
 
 class Ragged(nn.Module):
