@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from waiting import wait_until
 
 from bmvis.errors import WorkerError
 from bmvis.source.source import Source
@@ -156,13 +156,6 @@ def _commands() -> Iterator[tuple[int, bytes]]:
             continue
 
 
-def wait_until(is_true: Callable[[], object], seconds: float = 120.0) -> None:
-    ends = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < ends
-        time.sleep(0.05)
-
-
 def test_builds_of_a_session_share_a_worker_process_and_see_edits(shared):
     project, session = shared
     first = build(project, session)
@@ -182,14 +175,14 @@ def test_daemon_ends_with_its_owner(project, session, server):
     assert len(daemons()) == 1
     server.kill()
     server.wait()
-    wait_until(lambda: daemons() == [] and process_tree.process_id(template) is None)
+    assert wait_until(lambda: daemons() == [] and process_tree.process_id(template) is None)
     assert [place.name for place in daemon_client.private_folder().iterdir()] == ["lock"]
 
 
 def test_daemon_ends_without_builds(project, session, monkeypatch):
     monkeypatch.setattr(daemon_client, "IDLE", 0.1)
     build(project, session)
-    wait_until(lambda: daemons() == [])
+    assert wait_until(lambda: daemons() == [])
 
 
 def test_changed_state_starts_another_worker(project, session, monkeypatch, tmp_path):
@@ -205,7 +198,7 @@ def test_changed_state_starts_another_worker(project, session, monkeypatch, tmp_
     built.append(build(project, session))
     assert len({one.template for one in built}) == 3
     assert [one.flag for one in built] == ["unset", "unset", "set"]
-    wait_until(lambda: len(daemons()) == 1)
+    assert wait_until(lambda: len(daemons()) == 1)
 
 
 @pytest.mark.builds
@@ -265,11 +258,11 @@ def test_interrupted_build_ends_its_model(shared, forked_starts):
         f"Source(Path('.'), path=('.',), session=Session(ProcessId({owner}, {started!r}))).resolve('zoo:sleeps')"
     )
     with subprocess.Popen([sys.executable, "-c", script], cwd=project) as process:
-        wait_until(lambda: (project / "sleeping").exists() and (project / "sleeping").read_text())
+        assert wait_until(lambda: (project / "sleeping").exists() and (project / "sleeping").read_text())
         model = int((project / "sleeping").read_text())
         assert process_tree.process_id(model)
         process.send_signal(signal.SIGKILL)
-    wait_until(lambda: process_tree.process_id(model) is None)
+    assert wait_until(lambda: process_tree.process_id(model) is None)
     assert build(project, session).size == 4
 
 
@@ -287,7 +280,7 @@ def test_build_uses_a_worker_of_its_own_while_another_build_is_served(shared, fo
     with Source(project, path=(".",), timeout=60, session=session) as first:
         one = seen_by(first).template
         assert build(project, session).template != one
-    wait_until(lambda: build(project, session).template == one)
+    assert wait_until(lambda: build(project, session).template == one)
 
 
 def test_folder_that_others_can_open_is_not_used(project, session):
