@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import typing
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -118,6 +119,8 @@ def _module_of(value: Any) -> str:
             value = value.func
         elif inspect.ismethod(value):
             value = value.__func__
+        elif typing.get_origin(value):
+            value = typing.get_origin(value)  # `IntNet = Net[int]`
         else:
             break
     is_plain = inspect.isroutine(value) or isinstance(value, type) or hasattr(value, "__wrapped__")

@@ -5,13 +5,14 @@ without arguments, or with those of the pattern: `zoo:bert_*(pretrained=False)`.
 of the allow list matches (`bmvis.child.building.allowed_objects`). They are:
 
 - a function, `functools.partial`, cached function, bound method or callable object whose arguments all have defaults,
-  unless it is a coroutine function, or its return annotation excludes a module;
+  unless it is a coroutine or generator function, or its return annotation excludes a module;
 - a subclass of `torch.nn.Module` whose arguments all have defaults;
 - a module object.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import itertools
@@ -23,6 +24,7 @@ from types import ModuleType
 from typing import Any
 
 import msgspec
+import torch
 from torch import nn
 
 from bmvis.child.building import allowed_objects
@@ -35,6 +37,7 @@ from bmvis.untrusted import user_text
 MAX_MODELS = 10_000
 """Maximum number of keys or items of which references are made."""
 
+_WITH_MODULES = (torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, list, tuple, dict, type(None))
 _CACHED = type(functools.lru_cache(lambda: None))
 
 
@@ -141,18 +144,19 @@ def _reason(value: Any, pattern: Reference, name: str = "", defaults: Defaults =
 def _reason_of(value: Any, pattern: Reference) -> str | None:
     if isinstance(value, nn.Module):
         return "a module object takes no arguments" if pattern.called else None
+    value = typing.get_origin(value) or value  # `IntNet = Net[int]`
     function = _function(value)
     if function is None:
         return ""
     if inspect.isclass(value) and inspect.isabstract(value):
         return "abstract"
-    if _is_asynchronous(function):
-        return "a coroutine function"
+    if other := _other_function(function):
+        return other
     try:
         inspect.signature(value).bind(*pattern.arguments, **pattern.keywords)
     except TypeError as error:
         return user_text.exception_text(error)
-    return None if inspect.isclass(value) else _other_result(function)
+    return None if inspect.isclass(value) else _other_result(inspect.unwrap(function))
 
 
 def _function(value: Any) -> Any:
@@ -161,20 +165,30 @@ def _function(value: Any) -> Any:
         if isinstance(value, functools.partial):
             value = value.func
         elif isinstance(value, types.FunctionType):
-            return inspect.unwrap(value)
+            return value
         elif isinstance(value, types.MethodType):
             value = value.__func__
         elif isinstance(value, _CACHED):
             value = value.__wrapped__
         elif inspect.isclass(value):
             return value if issubclass(value, nn.Module) else None
+        elif type(value).__module__ == typing.__name__:
+            return None  # `Optional` and the like have a method `__call__` that raises
         else:
             value = inspect.getattr_static(type(value), "__call__", None)
     return None
 
 
-def _is_asynchronous(function: Any) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+def _other_function(function: Any) -> str:
+    """Return the kind of a function whose call returns no result of its own code yet; '' for other functions.
+
+    A decorator can make a model of what a generator yields, so the function that it wraps does not count.
+    """
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return "a coroutine function"
+    if inspect.isgeneratorfunction(function):
+        return "a generator function"
+    return "a context manager" if getattr(function, "__globals__", None) is vars(contextlib) else ""
 
 
 def _other_result(function: Any) -> str | None:
@@ -186,12 +200,35 @@ def _other_result(function: Any) -> str | None:
 
 
 def _may_return_module(function: Any) -> bool:
-    """Return whether the annotation of a function permits it to return a module."""
+    """Return whether the annotation of a function permits it to return a module, alone or as the first of a tuple."""
     try:
         hint = typing.get_type_hints(function).get("return")
     except Exception:  # an annotation can raise anything when evaluated; it is then ignored
         return True
-    hint = typing.get_origin(hint) or hint
-    if hint is type(None):
-        return False
-    return not inspect.isclass(hint) or hint is object or issubclass(hint, nn.Module) or issubclass(nn.Module, hint)
+    return hint is not type(None) and _may_be_module(hint)
+
+
+def _may_be_module(hint: Any, is_first: bool = False) -> bool:
+    """Return whether a type can be that of a module, or of a tuple with a module as its first item.
+
+    Args:
+        hint: the type.
+        is_first: whether it is the type of the first item of a tuple.
+    """
+    kind, inner = typing.get_origin(hint) or hint, typing.get_args(hint)
+    if kind in (typing.Union, types.UnionType):
+        return any(_may_be_module(part, is_first) for part in inner if part is not type(None))
+    if kind is tuple and inner and not is_first:
+        return _may_be_module(inner[0], is_first=True) and all(map(_may_be_optimizers, inner[1:]))
+    return _can_be_any(kind) or issubclass(kind, nn.Module) or issubclass(nn.Module, kind)
+
+
+def _may_be_optimizers(hint: Any) -> bool:
+    """Return whether a type can be that of what a factory returns with a module."""
+    kind = typing.get_origin(hint) or hint
+    return kind is not ... and (_can_be_any(kind) or issubclass(kind, _WITH_MODULES))
+
+
+def _can_be_any(kind: Any) -> bool:
+    """Return whether a type permits objects of any class, as far as is known without code of the type."""
+    return kind in (object, typing.Any) or not inspect.isclass(kind) or getattr(kind, "_is_protocol", False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import types
 
 import pytest
@@ -102,6 +103,69 @@ def test_pattern_with_arguments_finds_what_takes_them() -> None:
     )
     assert "plain (got an unexpected keyword argument 'width')" in found.passed_over
     assert "model (a module object takes no arguments)" in found.passed_over
+
+
+RESULTS = """
+from __future__ import annotations
+import contextlib, functools, typing
+from torch import nn, optim
+
+T = typing.TypeVar("T")
+class Encoder(typing.Protocol):
+    def forward(self, x): ...
+
+def anything() -> typing.Any: ...
+def union() -> nn.Linear | nn.Conv1d: ...
+def optional() -> nn.Module | None: ...
+def old_optional() -> typing.Optional[nn.Module]: ...
+def with_optimizer() -> tuple[nn.Module, optim.Optimizer]: ...
+def optional_tuple() -> typing.Tuple[nn.Module, optim.Optimizer] | None: ...
+def protocol() -> Encoder: ...
+def made() -> nn.Sequential[int]: ...
+def single() -> tuple[nn.Module]: ...
+def with_lists() -> tuple[nn.Module, list[optim.Optimizer], typing.Any]: ...
+class Generic(nn.Module, typing.Generic[T]): ...
+class Needy(Generic[T]):
+    def __init__(self, width): ...
+IntNet = Generic[int]
+IntNeedy = Needy[int]
+
+def number_or_text() -> int | str | None: ...
+def tuples() -> tuple[tuple[nn.Module, int], int]: ...
+def transformed() -> tuple[nn.Module, int]: ...
+def several() -> tuple[nn.Module, ...]: ...
+def listed() -> list[nn.Module]: ...
+def cls() -> type[nn.Module]: ...
+def layers():
+    yield nn.Identity()
+
+def sequential(function):
+    @functools.wraps(function)
+    def build():
+        return nn.Sequential(*function())
+    return build
+
+built_layers = sequential(layers)
+opened = contextlib.contextmanager(layers)
+"""
+
+
+def test_annotated_results_that_can_be_a_module_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("zoo_of_listing")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(RESULTS, module.__dict__)
+    found = matching_factories(module, parse_pattern("zoo_of_listing:*"))
+    names = [reference.partition(":")[2] for reference in found.references]
+    assert names[:4] == ["anything", "union", "optional", "old_optional"]
+    assert names[4:8] == ["with_optimizer", "optional_tuple", "protocol", "made"]
+    assert names[8:] == ["single", "with_lists", "Generic", "IntNet", "built_layers"]
+    others = [name.partition(" ")[0] for name in found.passed_over]
+    assert others[:2] == ["Needy", "IntNeedy"]
+    assert others[2:-3] == ["number_or_text", "tuples", "transformed", "several", "listed", "cls"]
+    assert found.passed_over[-3::2] == (
+        "layers (a generator function)",
+        "opened (a context manager)",
+    )
 
 
 MODELS = """
