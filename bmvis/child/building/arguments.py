@@ -4,16 +4,20 @@ A name must be one of these, and nothing is evaluated:
 
 - a data type of torch, such as `torch.bfloat16`;
 - a member of the enumeration that the default or the annotation of the parameter has: `Size.LARGE`;
-- a class that the module of the factory can name (`nn.GELU`), for a parameter whose default or annotation is a class.
-  It must derive from the class that the annotation names or, for a default that is a module, from `torch.nn.Module`.
-  The allow list must allow the class too.
+- a class that the module of the factory can name (`nn.GELU`), for a parameter whose default or annotation is a class,
+  or whose annotation is a callable that returns one (`Callable[..., nn.Module] | None`). It must derive from the class
+  that the annotation names or, for a default that is a module, from `torch.nn.Module`. The allow list must allow the
+  class too.
 """
 
 from __future__ import annotations
 
+import collections.abc
 import enum
+import functools
 import inspect
 import sys
+import types
 import typing
 from collections.abc import Mapping
 from types import ModuleType
@@ -94,8 +98,7 @@ def _find(name: str, kind: type | None, target: Any, reference: Reference, allow
 
 def _named(name: str, target: Any) -> Any:
     """Return what a name is in the module of the factory, followed through modules only."""
-    function = inspect.unwrap(target) if callable(target) else target
-    module = sys.modules.get(getattr(function, "__module__", None) or "")
+    module = sys.modules.get(getattr(_code_of(target), "__module__", None) or "")
     first, *rest = name.split(".")
     found = vars(module).get(first) if module else None
     for step in rest:
@@ -124,30 +127,70 @@ def _require(found: type, name: str, reference: Reference, allow: tuple[str, ...
 def _parameters(target: Any, reference: Reference) -> Mapping[str | int, type]:
     """Return the class that the default or annotation of each parameter names, by position and by name."""
     try:
-        signature = inspect.signature(target)
-        function = vars(target).get("__init__", target) if isinstance(target, type) else inspect.unwrap(target)
-        annotations = typing.get_type_hints(function)
-    except Exception:  # annotations can raise anything when evaluated; defaults are then enough
-        annotations = {}
-        try:
-            signature = inspect.signature(target)
-        except (TypeError, ValueError):
-            return {}
+        parameters = inspect.signature(target).parameters
+    except (TypeError, ValueError):
+        return {}
+    annotations = _annotations(_code_of(target))
     found: dict[str | int, type] = {}
-    for position, parameter in enumerate(signature.parameters.values()):
-        kind = _kind(parameter.default, annotations.get(parameter.name))
-        if kind is not None:
-            found[position] = found[parameter.name] = kind
+    for position, (name, parameter) in enumerate(parameters.items()):
+        kind = _kind_in(annotations.get(name)) or _kind_of_default(parameter.default)
+        if kind is None:
+            continue
+        found[name] = kind
+        last = len(reference.arguments) if parameter.kind is parameter.VAR_POSITIONAL else position + 1
+        found |= dict.fromkeys(range(position, last), kind)
     return found
 
 
-def _kind(default: Any, annotation: Any) -> type | None:
-    for part in (annotation, *typing.get_args(annotation)):
-        if typing.get_origin(part) is type:
-            inner = typing.get_args(part)[0]
-            return inner if isinstance(inner, type) else None
-        if isinstance(part, type) and issubclass(part, enum.Enum):
-            return part
+def _code_of(target: Any) -> Any:
+    """Return the function or class whose code names the parameters of a target, such as a `functools.partial`."""
+    for _ in range(20):  # a partial of a partial
+        if isinstance(target, functools.partial):
+            target = target.func
+        elif origin := typing.get_origin(target):
+            target = origin
+        elif isinstance(target, type) or inspect.isroutine(target) or hasattr(target, "__wrapped__"):
+            return inspect.unwrap(target)
+        else:
+            target = inspect.getattr_static(type(target), "__call__", None)
+    return None
+
+
+def _annotations(code: Any) -> dict[str, Any]:
+    """Return the annotations of a function or class as objects, except those that cannot be evaluated.
+
+    A name that a module imports `if TYPE_CHECKING` does not exist; the other annotations of the function do.
+    """
+    function = getattr(code, "__init__", None) if isinstance(code, type) else code
+    written = getattr(function, "__annotations__", None)
+    found: dict[str, Any] = {}
+    for name, annotation in written.items() if isinstance(written, dict) else ():
+        found |= _evaluated(name, annotation, getattr(function, "__globals__", {}))
+    return found
+
+
+def _evaluated(name: str, annotation: Any, names: dict[str, Any]) -> dict[str, Any]:
+    """Return an annotation as an object; nothing if it cannot be evaluated, so that its default is enough."""
+    try:
+        return typing.get_type_hints(types.SimpleNamespace(__annotations__={name: annotation}), names)
+    except Exception:  # annotations can raise anything when evaluated
+        return {}
+
+
+def _kind_in(annotation: Any) -> type | None:
+    """Return the first enumeration in an annotation, or the first class whose subclasses are values of it."""
+    origin, inside = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is type:
+        return inside[0] if isinstance(inside[0], type) else None
+    if origin is collections.abc.Callable:
+        result = inside[-1] if inside else None
+        return result if isinstance(result, type) and issubclass(result, nn.Module) else None
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+        return annotation
+    return next(filter(None, map(_kind_in, inside)), None)
+
+
+def _kind_of_default(default: Any) -> type | None:
     if isinstance(default, enum.Enum):
         return type(default)
     return default if isinstance(default, type) and default is not inspect.Parameter.empty else None

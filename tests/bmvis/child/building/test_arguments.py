@@ -16,6 +16,8 @@ from bmvis.reference import parse_reference
 
 SOURCE = """
 import enum, functools, os
+from collections.abc import Callable, Sequence
+from typing import Optional
 import torch
 from torch import nn
 from torch.nn import Tanh
@@ -35,6 +37,19 @@ class Net(nn.Module):
 
 @functools.wraps(net)
 def wrapped(*args, **kwargs): ...
+
+class Inherits(Net): ...
+class Builder:
+    def __call__(self, act: type[nn.Module] | None = None): ...
+    def method(self, act: type[nn.Module] | None = None): ...
+builder = Builder()
+method = builder.method
+partial = functools.partial(annotated, maybe=None)
+partial_of_class = functools.partial(Net, Size.SMALL)
+def several(*acts: type[nn.Module]): ...
+def callables(norm: Optional[Callable[..., nn.Module]] = None, key: Callable[[int], int] | None = None): ...
+def nested(acts: dict[str, list[type[nn.Module]]] | None = None, sizes: Sequence[Size] | None = None): ...
+def half_known(config: "Missing", act: "type[nn.Module] | None" = None): ...
 """
 
 
@@ -66,12 +81,26 @@ def resolved(zoo, text, allow=("*",)):
         ("annotated(Size.SMALL, nn.GELU, maybe=Size.LARGE)", ["Size.SMALL", nn.GELU, "Size.LARGE"]),
         ("Net(Size.LARGE, nn.GELU)", ["Size.LARGE", nn.GELU]),
         ("wrapped(size=Size.LARGE)", ["Size.LARGE"]),
+        ("Inherits(act=nn.GELU)", [nn.GELU]),
+        ("builder(nn.GELU)", [nn.GELU]),
+        ("method(act=nn.GELU)", [nn.GELU]),
+        ("partial(Size.LARGE, nn.GELU)", ["Size.LARGE", nn.GELU]),
+        ("partial_of_class(act=nn.GELU)", [nn.GELU]),
+        ("several(nn.GELU, nn.ReLU)", [nn.GELU, nn.ReLU]),
+        ("callables(norm=nn.GroupNorm)", [nn.GroupNorm]),
+        ("nested(acts={'a': [nn.GELU]})", [{"a": [nn.GELU]}]),
+        ("nested(sizes=[Size.LARGE])", [["Size.LARGE"]]),
+        ("half_known(3, nn.GELU)", [3, nn.GELU]),
         ("net(width=3)", [3]),
     ],
 )
 def test_names_are_resolved(zoo, text, values):
-    found = [f"Size.{value.name}" if isinstance(value, enum.Enum) else value for value in resolved(zoo, text)]
-    assert found == values
+    def named(value):
+        if isinstance(value, list):
+            return list(map(named, value))
+        return f"Size.{value.name}" if isinstance(value, enum.Enum) else value
+
+    assert named(resolved(zoo, text)) == values
 
 
 @pytest.mark.parametrize(
@@ -85,6 +114,9 @@ def test_names_are_resolved(zoo, text, values):
         ("net(width=nn.GELU)", "a name can be"),
         ("net(dtype=torch.load)", "a name can be"),
         ("net(act=nn.Module.__init__)", "a name can be"),
+        ("callables(norm=Size)", "a name can be"),
+        ("callables(norm=os.system)", "a name can be"),
+        ("callables(key=nn.GELU)", "a name can be"),
     ],
 )
 def test_other_names_are_refused(zoo, text, hint):
