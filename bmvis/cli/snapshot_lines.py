@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-_NUMBER = re.compile(r"\d+(?=[-,])")
+_NUMBER = re.compile(r"[^\d,]*\d+(?=[-,])")
 _SPAN = re.compile(r"(\d+)-(\d+)")
 _OPTIMIZER = re.compile(r"optimizer(?: (\d+))?(?:, groups? (\d+))?")
 

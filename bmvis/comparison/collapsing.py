@@ -144,7 +144,7 @@ def _sizes(lines: Sequence[DriftLine]) -> str:
     if len(pairs) <= MAX_NAMES:
         return ", ".join(f"{was} → {is_now}" for was, is_now in sorted(pairs))
     sides = [sorted(side) for side in zip(*pairs, strict=True)]
-    return " → ".join(f"{side[0]}-{side[-1]}" for side in sides)
+    return " → ".join(_range([str(side[0]), str(side[-1])]) for side in sides)
 
 
 def _part(merged: Merged) -> Part:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -125,7 +125,8 @@ class ModelChanges:
                 continue  # they come and go with the optimizer
             if not self.ignored.covers(path, fact.topic, fact.impact):
                 alike.setdefault(fact, []).append(name)
-        for fact, names in _few(alike):
+        yield from _many(path, alike)
+        for fact, names in alike.items():
             if fact.is_common:
                 self.common.add(fact, index, names)
             else:
@@ -136,17 +137,17 @@ class ModelChanges:
         return child_path(self.paths[module], name) if module in self.paths else key
 
 
-def _few(alike: Mapping[ChangedFact, list[str]]) -> Iterator[tuple[ChangedFact, list[str]]]:
-    """Yield facts with their tensors; many tensors of several sizes that were added or removed are one fact."""
+def _many(path: str, alike: dict[ChangedFact, list[str]]) -> Iterator[DriftLine]:
+    """Yield a line for the tensors of several sizes that were added or removed if they are many, and remove them."""
     for topic in ("added", "removed"):
         some = {fact: names for fact, names in alike.items() if fact.topic == topic}
         names = [name for own in some.values() for name in own]
         if len(some) > 1 and len(names) > MAX_NAMES:
-            alike = {fact: own for fact, own in alike.items() if fact not in some}
-            text = f"{', '.join(names[:2])}, …: {topic} ({len(names)} tensors)"
+            for fact in some:
+                del alike[fact]
             impact: Impact = "checkpoint" if any(fact.impact == "checkpoint" for fact in some) else "numerics"
-            yield ChangedFact(text, impact, False, topic=topic), []
-    yield from alike.items()
+            text = f"{', '.join(names[:2])}, …: {topic}"
+            yield fact_line(path, ChangedFact(text, impact, False, topic=topic), tensors=len(names))
 
 
 def _is_gone(fact: ChangedFact) -> bool:

@@ -81,7 +81,7 @@ def setting_changes(
     was, is_now = _values(old, with_settings), _values(new, with_settings)
     buffers = {buffer.name for module in (old, new) for buffer in module.buffers}
     is_hidden = bool(old.extra_repr) != bool(new.extra_repr)  # that of a parametrized module is not called
-    if old.type != new.type:  # two classes have arguments of their own
+    if old.type != new.type or _is_of_other_library(old, new):  # two classes have arguments of their own
         own = (MODE, *HOOKS)
         was = {name: text for name, text in was.items() if name in own or (name in is_now and not name.isdecimal())}
         is_now = {name: text for name, text in is_now.items() if name in own or name in was}
@@ -104,6 +104,11 @@ def setting_changes(
         found.append(SettingChange(name, before, after, impact))
     names = {change.name for change in found}
     return [change for change in found if not (change.name.endswith(UNREGISTERED) and _is_shown(change, names))]
+
+
+def _is_of_other_library(old: Module, new: Module) -> bool:
+    """Return whether a layer of PyTorch became one of the same name elsewhere, such as one that fakes quantization."""
+    return old.package != new.package and any(module.package.startswith("torch.") for module in (old, new))
 
 
 def _is_positional_size(name: str, before: str | None, after: str | None) -> bool:

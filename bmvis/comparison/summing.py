@@ -9,10 +9,10 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 import msgspec
 
 from bmvis.comparison.collapsing import NUMBER, Merged, collapse, each_of, ranged
-from bmvis.comparison.joining import join_lines, most_serious
+from bmvis.comparison.joining import join_lines
 from bmvis.comparison.lines import DriftLine
-from bmvis.model.labels import label, merged_path, split_number
-from bmvis.model.preorder import child_path
+from bmvis.comparison.move_lines import merge_moves
+from bmvis.model.labels import is_series, label, series_label
 from bmvis.model.tree import Model
 
 MAX_NAMES = 4
@@ -39,7 +39,9 @@ def sum_up(lines: Sequence[DriftLine], before: Model, after: Model) -> list[Drif
     equal = _merge(single, _equal, lambda kind: old if kind == "removed" else new, is_partial=True)
     found = list(_merge(equal, _similar, lambda kind: old if kind == "removed" else new, is_partial=False))
     found = collapse(found, before, after)
-    found += _moved([Merged(index, line.path, (line,)) for index, line in enumerate(lines) if line.was is not None])
+    found += merge_moves(
+        [Merged(index, line.path, (line,)) for index, line in enumerate(lines) if line.was is not None]
+    )
     written = [_written(merged) for merged in sorted(found, key=lambda merged: merged.order)]
     return list(join_lines(sorted(written, key=lambda line: line.topic != "wrapped" or bool(line.path))))
 
@@ -128,7 +130,7 @@ def _merged_at(items: Mapping[_Parts, list[str]], position: int) -> dict[_Parts,
     found: dict[_Parts, list[str]] = {}
     for (above, below, is_number), paths in alike.items():
         names = frozenset[str]().union(*(parts[position] for parts in paths)) if below is not None else frozenset()
-        if len(paths) == 1 or below is None or not (is_number or len(names) <= MAX_NAMES):
+        if len(paths) == 1 or below is None or not (is_number or len(names) <= MAX_NAMES or is_series(names)):
             found |= {parts: items[parts] for parts in paths}
         else:
             whole = (*above, names, *below)
@@ -149,58 +151,12 @@ def _all_numbers(paths: Sequence[_Parts]) -> _Parts:
 def _names(names: frozenset[str], rank: Mapping[str, int]) -> str:
     if all(name.isdecimal() for name in names):
         return label(sorted(names, key=int))
-    return ",".join(sorted(names, key=lambda name: rank.get(name, 0)))
+    ordered = sorted(names, key=lambda name: rank.get(name, 0))
+    return series_label(ordered) if is_series(names) else ",".join(ordered)
 
 
 def _skeleton(path: str) -> str:
     return ".".join("#" if name.isdecimal() else name for name in path.split("."))
-
-
-def _moved(found: Sequence[Merged]) -> Iterator[Merged]:
-    """Merge modules whose first numbers changed by the same amount; the class of a line is the most serious one."""
-    alike: defaultdict[Hashable, list[Merged]] = defaultdict(list)
-    for merged in found:
-        line = merged.lines[0]
-        old, new = split_number(line.was or ""), split_number(line.path)
-        shift = int(line.path.split(".")[new[1]]) - int((line.was or "").split(".")[old[1]]) if _has_both(line) else 0
-        alike[line.kind, line.text, line.topic, old, new, shift, "" if _has_both(line) else line.path].append(merged)
-    found_here: list[Merged] = []
-    for group in alike.values():
-        lines = [merged.lines[0] for merged in group]
-        first = lines[0]
-        path = merged_path([line.path for line in lines], split_number(first.path)[1])
-        was = merged_path([line.was or "" for line in lines], split_number(first.was or "")[1])
-        line = msgspec.structs.replace(first, path=path, was=was, impact=most_serious(lines))
-        found_here.append(Merged(group[0].order, path, (line,)))
-    yield from _numbered(found_here)
-
-
-def _numbered(found: Sequence[Merged]) -> Iterator[Merged]:
-    """Merge modules whose names became numbers, as in `nn.Sequential(*model.children())`."""
-    alike: dict[Hashable, list[Merged]] = {}
-    for merged in found:
-        line = merged.lines[0]
-        above, _, name = line.path.rpartition(".")
-        was_above, _, was = (line.was or "").rpartition(".")
-        is_numbered = name.isdecimal() and not was.isdecimal() and bool(was)
-        alike.setdefault((line.text, above, was_above) if is_numbered else merged.order, []).append(merged)
-    for group in alike.values():
-        first = group[0].lines[0]
-        if len(group) > 1:
-            lines = [merged.lines[0] for merged in group]
-            names = label([line.path.rpartition(".")[2] for line in lines])
-            was = ",".join((line.was or "").rpartition(".")[2] for line in lines)
-            first = msgspec.structs.replace(
-                first,
-                path=child_path(first.path.rpartition(".")[0], names),
-                was=child_path((first.was or "").rpartition(".")[0], was),
-                impact=most_serious(lines),
-            )
-        yield Merged(group[0].order, first.path, (first,))
-
-
-def _has_both(line: DriftLine) -> bool:
-    return split_number(line.was or "")[1] >= 0 and split_number(line.path)[1] >= 0
 
 
 def _written(merged: Merged) -> DriftLine:

@@ -30,6 +30,12 @@ _LIKE_SEVERAL = re.compile(r",|^\.\.\.$|\d[a-z]?-\d")
 """Names that read like a list or a range of names."""
 
 
+def is_series(names: Iterable[str]) -> bool:
+    """Return whether names are numbers, or equal except for a number at their end: `denselayer1`, `denselayer2`."""
+    parts = [_NUMBERED.fullmatch(name) for name in names]
+    return len(parts) > 1 and None not in parts and len({part[1] for part in parts if part}) == 1
+
+
 def series_label(names: Sequence[str]) -> str:
     """Write the names of one group as `label` does, but a series as `denselayer1-6` or `inception3a-3b,4a`."""
     parts = [_ENDING.fullmatch(name) for name in names]
@@ -42,6 +48,7 @@ def series_label(names: Sequence[str]) -> str:
     return heads.pop() + ",".join(_letter_runs(ends))
 
 
+_NUMBERED = re.compile(r"(?s:(.*?))([0-9]{1,18})")
 _ENDING = re.compile(r"(?s:(.*?))([0-9]{1,18})([a-z]?)")
 
 

@@ -1,8 +1,9 @@
 """Write the values of small constants that are tensors as text, such as a mean of colors or a schedule of rates.
 
 A value is recorded if it is the same in each build and on each device. On the meta device, those are the values that
-`bmvis.extraction.meta_device.known_values` has, which depend on no random number. On the CPU nothing tells a constant
-from a random number, so a value is recorded only if it looks as if a person has written it: `0.485`, not `0.88226926`.
+`bmvis.extraction.meta_device.known_values` has, which depend on no random number. On the CPU nothing distinguishes a
+constant from a random number, so a value is recorded only if it looks as if a person has written it: `0.485`, not
+`0.88226926`.
 """
 
 from __future__ import annotations

@@ -301,6 +301,7 @@ ROWS = """{
   {"depth": 1, "names": "0-3", "type": "A"},
     {"depth": 2, "name": "fc", "type": "B"},
   {"depth": 1, "names": ["x-1", "y"], "type": "C"},
+  {"depth": 1, "names": ["layer1", "layer2"], "type": "C"},
   {"depth": 1, "name": "9", "like": "0"}
 ]
 }"""
@@ -315,7 +316,9 @@ ROWS = """{
         ("*.fc", 5),
         ("0-3.fc,none", 5),
         ("x-1", 6),
-        ("9", 7),
+        ("layer2-3", 7),
+        ("layer1,layer2", 7),
+        ("9", 8),
         ("9.fc", 5),
         ("2.new", 4),
         ("none", 3),
