@@ -69,12 +69,12 @@ def another_project(name: str) -> dict[str, str]:
 FURTHER_STALE = {
     "configuration in the project of an editable package": Row(
         """
-        sys.path.append(str(ROOT.parent / "beside/src"))
-        from beside.reader import HERE
+        sys.path.append(str(ROOT.parent / "editable/src"))
+        from editable.reader import HERE
         width = json.loads((HERE.parents[1] / "config.json").read_text())
         """,
-        write("../beside/config.json", "4"),
-        another_project("beside"),
+        write("../editable/config.json", "4"),
+        another_project("editable"),
     ),
     "data of a package that a finder maps": Row(
         """
@@ -376,6 +376,39 @@ FURTHER_STALE = {
     ),
 }
 FURTHER_FRESH = {
+    "file that native code maps and writes": Row(
+        """
+        import ctypes, mmap, threading, time
+        opened = ctypes.CDLL(None).open(os.fsencode(ROOT / "data/native_lock"), os.O_RDWR)
+        lock = mmap.mmap(opened, 8)
+        def keep():
+            while True: lock[:] = time.time_ns().to_bytes(8, "little")
+        threading.Thread(target=keep, daemon=True).start(); width = 3
+        """,
+        lambda root: None,
+        {"data/native_lock": "12345678"},
+        is_stale=False,
+    ),
+    "time of a file that a command creates": Row(
+        """
+        import subprocess
+        made = ROOT / "data/made_once"
+        if not os.path.exists(made) or os.path.getmtime(made) < 1: subprocess.run(["cp", ROOT / "data/source_3", made])
+        width = int(made.read_text())
+        """,
+        lambda root: None,
+        {"data/source_3": "3"},
+        is_stale=False,
+    ),
+    "module that the factory writes outside the project": Row(
+        """
+        import tempfile
+        folder = tempfile.mkdtemp(dir=ROOT.parent); Path(folder, "generated_module.py").write_text("W = 3")
+        sys.path.insert(0, folder); from generated_module import W as width
+        """,
+        lambda root: None,
+        is_stale=False,
+    ),
     "working tree of git, of which the commit is read": Row(
         """
         import subprocess

@@ -218,7 +218,9 @@ class FileRecord:
 
     def _note_opened(self) -> None:
         """Record the files that commands and native code have opened, apart from those that Python code opened too."""
-        for path in (*native_files.mapped_files(), *self.opened.files()):
+        mapped = native_files.mapped_files()
+        self.written.update(path for path, is_writable in mapped.items() if is_writable)  # such as the lock of LMDB
+        for path in (*mapped, *self.opened.files()):
             if self.paths.is_in_scope(path) and ("source", path) not in self.values:
                 self.note_content(path, None)
         for folder in self.opened.data_folders():
@@ -230,7 +232,8 @@ class FileRecord:
         return kind == "source" and ("file", path) in self.values
 
     def _is_left(self, kind: DependencyKind, path: str) -> bool:
-        if (kind, path) in self.foreign and value_of(Dependency(kind, path)) != self.values[kind, path]:
+        is_foreign = not self.foreign.isdisjoint(((kind, path), ("file", path)))
+        if is_foreign and value_of(Dependency(kind, path)) != self.values[kind, path]:
             return True  # another process has written it
         return path in self.written or (kind == "names" and any(os.path.dirname(file) == path for file in self.written))
 

@@ -112,14 +112,17 @@ def _initialize_nothing(self: object, *_: object, **__: object) -> None:
     """Do what `object.__init__` does, with any arguments."""
 
 
-def mapped_files() -> Iterator[str]:
-    """Yield the files that are mapped into memory. Linux only.
+def mapped_files() -> dict[str, bool]:
+    """Return the files that are mapped into memory, and whether this process can write them there. Linux only.
 
     https://man7.org/linux/man-pages/man5/proc_pid_maps.5.html
     """
     try:
         lines = _MAPS.read_bytes().splitlines()
     except OSError:
-        return
-    for path in {line.split(maxsplit=5)[5] for line in lines if b"/" in line}:
-        yield path.decode(errors="surrogateescape")
+        return {}
+    found: dict[str, bool] = {}
+    for _, access, _, _, _, path in (line.split(maxsplit=5) for line in lines if b"/" in line):
+        name = path.decode(errors="surrogateescape")
+        found[name] = found.get(name, False) or (b"w" in access and b"s" in access)
+    return found
