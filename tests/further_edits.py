@@ -76,6 +76,15 @@ FURTHER_STALE = {
         write("../editable/config.json", "4"),
         another_project("editable"),
     ),
+    "new module of a namespace in another project": Row(
+        """
+        sys.path.append(str(ROOT.parent / "namespaces/src"))
+        try: from many_projects.late import W as width
+        except ImportError: width = 3
+        """,
+        write("../namespaces/src/many_projects/late.py", "W = 4"),
+        {"../namespaces/pyproject.toml": "", "../namespaces/src/many_projects/other.py": ""},
+    ),
     "data of a package that a finder maps": Row(
         """
         import importlib.util

@@ -146,8 +146,11 @@ class ImportTracker:
                 self.path = tuple(dict.fromkeys((*self.path, *map(os.path.abspath, filter(_is_text, sys.path)))))
             found = {("", name)}
         else:
-            folders = filter(self._is_own_folder, map(os.path.abspath, filter(_is_text, path)))
-            found = {(folder, name.rpartition(".")[2]) for folder in folders}
+            folders = list(map(os.path.abspath, filter(_is_text, path)))
+            for folder in folders:
+                if not self._is_own_folder(folder) and not is_foreign(folder):
+                    self._add_project_of(os.path.join(folder, "__init__.py"))  # which a namespace package has not
+            found = {(folder, name.rpartition(".")[2]) for folder in filter(self._is_own_folder, folders)}
             if not found:
                 return
         for module in (self.record.current, *self.record.modules(_getframe(2))):
@@ -190,9 +193,12 @@ class ImportTracker:
         """Return whether a module that is imported now belongs to a project, whose other files count from now on."""
         is_project = self.record.is_project(file)
         if is_project:
-            with once(self.record.busy):
-                self.record.paths.add_project_of(file)
+            self._add_project_of(file)
         return is_project
+
+    def _add_project_of(self, file: str) -> None:
+        with once(self.record.busy):
+            self.record.paths.add_project_of(file)
 
     def _watched_import(self, original: Callable[..., Any]) -> Callable[..., Any]:
         imported = self.imported
