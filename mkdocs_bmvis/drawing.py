@@ -130,8 +130,10 @@ class Trees:
     def _gallery(self, element: Element, page: HostPage, line: int | None) -> Markup:
         from mkdocs_bmvis.gallery import draw_gallery, place_gallery
 
-        report = self._reporter(lambda: self._place(element.raw, page, line))
-        return self._overview(place_gallery(element, page, self.settings, report), draw_gallery, element, page, report)
+        place = self._place(element.raw, page, line)
+        report = self._reporter(lambda: place)
+        placed = place_gallery(element, page, self.settings, report, place)
+        return self._overview(placed, draw_gallery, element, page, report)
 
     def _table(self, element: Element, page: HostPage, line: int | None) -> Markup:
         from mkdocs_bmvis.table import draw_table, place_table

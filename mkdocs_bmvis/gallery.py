@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from bmvis.errors import BmvisError
+from bmvis.lazy_regex import lazy_regex
 from bmvis.model.tree import Model
 from bmvis.options.definitions import Options
 from bmvis.options.markup_names import GALLERY
@@ -27,17 +29,46 @@ from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, likely_files, request_model
 from mkdocs_bmvis.watch_list import WatchList
 
+_VALUE = lazy_regex(r"\smodels\s*=\s*[\"']?", re.IGNORECASE)
 
-def read_gallery(element: Element, defaults: Options) -> tuple[GalleryOptions, tuple[Entry, ...]]:
+
+def read_gallery(element: Element, defaults: Options, location: str = "") -> tuple[GalleryOptions, tuple[Entry, ...]]:
     """Return the options of a gallery element, and its entries from the attribute `models`.
+
+    Args:
+        element: the element.
+        defaults: the options of the site.
+        location: the location of the element. A location that ends in a line number is that of the first line.
 
     Raises:
         OptionError: an attribute is unknown, or its value is invalid.
     """
     names = [option.name for option in GALLERY_OPTIONS]
     written = attributes_of_list(element, GALLERY, names, "a gallery does not accept the attribute 'factory'")
-    lines = (written.pop("models", "") or "").splitlines()
-    return parse_gallery_options(written, defaults), read_entries((line, "") for line in lines)
+    entries = listed_entries(element, written.pop("models", "") or "", location)
+    return parse_gallery_options(written, defaults), entries
+
+
+def listed_entries(element: Element, models: str, location: str) -> tuple[Entry, ...]:
+    """Return the entries in the attribute `models` of a gallery or a table, each with the location of its line.
+
+    Args:
+        element: the element.
+        models: the value of the attribute.
+        location: the location of the element.
+    """
+    return read_entries(_lines(element, models, location), location)
+
+
+def _lines(element: Element, models: str, location: str) -> Iterator[tuple[str, str]]:
+    file, _, number = location.removeprefix("line ").rpartition(":")
+    written = _VALUE.search(element.raw)
+    for index, text in enumerate(models.splitlines()):
+        if written and number.isdigit():
+            line = int(number) + element.raw.count("\n", 0, written.end()) + index
+            yield text, f"{file}:{line}" if file else f"line {line}"
+        else:
+            yield text, location
 
 
 class PlacedGallery(NamedTuple):
@@ -50,13 +81,20 @@ class PlacedGallery(NamedTuple):
     anchor: str
 
 
-def place_gallery(element: Element, page: HostPage, settings: Settings, report: Report) -> PlacedGallery:
+def place_gallery(element: Element, page: HostPage, settings: Settings, report: Report, location: str) -> PlacedGallery:
     """Return the gallery of an element, with a free id.
+
+    Args:
+        element: the element.
+        page: the page that contains it.
+        settings: the settings of the site.
+        report: reports that the pages of the models are missing.
+        location: the location of the element.
 
     Raises:
         OptionError: as from `read_gallery`.
     """
-    options, entries = read_gallery(element, settings.options)
+    options, entries = read_gallery(element, settings.options, location)
     links = dict(page.links(gallery_key(options, entries), report))
     return PlacedGallery(options, entries, links, page.anchor(options.name or "bmvis-gallery"))
 
@@ -71,7 +109,7 @@ def draw_gallery(
         models: the source of models.
         settings: the settings of the site.
         sources: takes what the gallery depends on.
-        report: a function that is called with each error.
+        report: a function that is called with each problem and its location.
     """
     options, entries, links, anchor = gallery
     cards = []
@@ -82,14 +120,14 @@ def draw_gallery(
         )
         if isinstance(model, BmvisError):
             sources.add_files(*likely_files(entry.reference, settings))
-            report(model)
+            report(model, entry.location)
         link = links.get(entry.reference, "")
         entry = with_own_columns(entry, own)
         cards.append(make_card(entry, model, link, fold=settings.options.fold, thumbnail=options.thumbnail))
         for problem in figure_problems(cards[-1]):
-            report(problem)
-    for _, misnamed in row_problems([card.entry for card in cards], own[-1], options.data):
-        report(misnamed)
+            report(problem, entry.location)
+    for entry, misnamed in row_problems([card.entry for card in cards], own[-1], options.data):
+        report(misnamed, entry.location)
     return to_cards(arranged(cards, options), anchor, options)
 
 

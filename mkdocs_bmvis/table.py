@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +11,7 @@ from bmvis.errors import BmvisError
 from bmvis.model.tree import Model
 from bmvis.options.definitions import Options
 from bmvis.options.markup_names import TABLE
-from bmvis.overviews.entries import Entry, read_entries
+from bmvis.overviews.entries import Entry
 from bmvis.overviews.own_columns import Rows, row_problems
 from bmvis.overviews.results import build_results
 from bmvis.overviews.table import RowResult, make_table
@@ -24,14 +22,12 @@ from bmvis.source.pyproject import read_project
 from bmvis.worker.protocol import ModelRequest
 from mkdocs_bmvis.drawings import DependencyRecorder, Report
 from mkdocs_bmvis.element import Element, attributes_of_list
-from mkdocs_bmvis.gallery import finder, gallery_key, own_columns
+from mkdocs_bmvis.gallery import finder, gallery_key, listed_entries, own_columns
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import likely_files, request_model
 from mkdocs_bmvis.table_links import trees_on
 from mkdocs_bmvis.watch_list import WatchList
-
-_VALUE = re.compile(r"\smodels\s*=\s*[\"']?", re.IGNORECASE)
 
 
 def read_table(element: Element, defaults: Options, location: str = "") -> tuple[TableOptions, tuple[Entry, ...]]:
@@ -47,19 +43,8 @@ def read_table(element: Element, defaults: Options, location: str = "") -> tuple
     """
     names = [option.name for option in TABLE_OPTIONS]
     written = attributes_of_list(element, TABLE, names, "a table does not accept the attribute 'factory'")
-    models = written.pop("models", "") or ""
-    return parse_table_options(written, defaults), read_entries(_lines(element, models, location), location)
-
-
-def _lines(element: Element, models: str, location: str) -> Iterator[tuple[str, str]]:
-    file, _, number = location.removeprefix("line ").rpartition(":")
-    written = _VALUE.search(element.raw)
-    for index, text in enumerate(models.splitlines()):
-        if written and number.isdigit():
-            line = int(number) + element.raw.count("\n", 0, written.end()) + index
-            yield text, f"{file}:{line}" if file else f"line {line}"
-        else:
-            yield text, location
+    entries = listed_entries(element, written.pop("models", "") or "", location)
+    return parse_table_options(written, defaults), entries
 
 
 class PlacedTable(NamedTuple):

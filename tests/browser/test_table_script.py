@@ -83,6 +83,19 @@ def test_a_wide_table_scrolls_in_itself_and_not_the_page(page):
     assert right == "end"
 
 
+@pytest.mark.parametrize("columns", ["name,parameters", "name,parameters,size,macs,score,type"], ids=["narrow", "wide"])
+def test_the_whole_error_of_a_model_is_visible_on_a_narrow_screen(columns, page):
+    failed = RowResult(Entry("zoo:broken"), FactoryError("no file /data/checkpoints/of/models/vit-00001-of-00002.pt"))
+    table = make_table([*RESULTS, failed], parse_table_options({"columns": columns, "inputs": "float32[1]"}))
+    page.set_content(f"<!doctype html><body>{assets.inline(assets.TABLE)}{to_html_table(table, 't')}</body>")
+    right = page.evaluate("""() => {
+      const range = document.createRange();
+      range.selectNodeContents([...document.querySelectorAll(".bmvis-failed")].at(-1));
+      return Math.max(...[...range.getClientRects()].map((line) => line.right));
+    }""")
+    assert right <= 360
+
+
 def test_short_text_has_no_line_break_in_a_wide_table(page):
     entry = Entry("zoo:c", "Other", values=(("License", "Apache-2.0"),))
     options = parse_table_options({"columns": "name,License,parameters,size,trainable,dtype"})

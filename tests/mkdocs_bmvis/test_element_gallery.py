@@ -45,6 +45,12 @@ def test_pattern_finds_models_and_reports_failing_ones(render, caplog):
     assert "line 1" in caplog.text
 
 
+def test_error_of_a_model_has_its_line_on_the_card_and_in_the_log(render, caplog):
+    shown = render('# Zoo\n\n<model-gallery models="\nzoo:tiny\nzoo:raising\n"></model-gallery>')
+    assert shown.soup.select_one(".bmvis-card-error small").get_text() == "line 5"
+    assert "line 5: 'zoo:raising' raised ValueError" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("element", "message"),
     [

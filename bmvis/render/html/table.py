@@ -60,7 +60,7 @@ def _cells(row: TableRow, headings: tuple[Heading, ...], location: str) -> Itera
         problem = _problem(row, row.entry.location or location)
         yield tag("th", row.entry.shown, problem if len(headings) == 1 else None, scope="row")
         if len(headings) > 1:
-            yield tag("td", problem, colspan=len(headings) - 1, class_="bmvis-failed")
+            yield tag("td", tag("div", problem), colspan=len(headings) - 1, class_="bmvis-failed")
         return
     for index, (cell, heading) in enumerate(zip(row.cells, headings, strict=True)):
         is_name = index == 0 and heading.name == "name"
