@@ -40,6 +40,7 @@ from mkdocs_bmvis.hosts import config_folder, current_page, has_autorefs, site_f
 from mkdocs_bmvis.inline import Facts, StableAnchors
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import DESCRIPTIONS, Settings, read_settings
+from mkdocs_bmvis.sphinx_markup import has_sphinx_markup
 
 _BLOCK_START = lazy_regex(rf" {{0,3}}(?=<(?:{'|'.join(BLOCKS)})(?![\w-]))", re.IGNORECASE)
 _LEFT_OVER = lazy_regex(rf"<!--.*?-->|(?P<element>{WHOLE.pattern})|{MISNAMED.pattern}", re.IGNORECASE | re.DOTALL)
@@ -120,7 +121,7 @@ class _Expansion:
 
     def begin(self, text: str) -> None:
         self.page = current_page(self.md, text, self.extension.page)
-        for line, raw, error in self.page.sphinx_markup() if "model" in text.lower() else ():
+        for line, raw, error in self.page.sphinx_markup() if has_sphinx_markup(text) else ():
             self.trees.fail(error, raw, self.page, line)
 
     def draw(self, parent: ElementTree.Element, element: Element) -> None:

@@ -62,6 +62,14 @@ def _is_drawn(text: str, start: int) -> bool:
     return not _is_indented_code(above, _width(line))
 
 
+def is_in_indented_code(text: str, start: int) -> bool:
+    """Return whether a position in the text is in a block that is indented as code, by its line and those above it."""
+    *above, line = text[:start].split("\n")
+    blank = next((index for index in range(len(above) - 1, -1, -1) if not above[index].strip()), -1)
+    first = [*above, line][blank + 1]
+    return _is_indented_code(above[: blank + 1], _width(first))
+
+
 def _is_indented_code(above: list[str], width: int) -> bool:
     """Return whether a block that is indented by `width` spaces is code, by the lines above it."""
     if width < 4:

@@ -1,4 +1,4 @@
-"""Warn about markup that shows nothing on a page of Sphinx: elements of MkDocs, and directives with a typing error.
+"""Warn about markup that shows nothing on a page of Sphinx: that of MkDocs or of the other format, and typing errors.
 
 A browser ignores unknown elements, and docutils takes `.. model-structure: zoo:bert`, with one colon, for a comment.
 """
@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 
 from bmvis.errors import OptionError
 from bmvis.lazy_regex import lazy_regex
-from bmvis.options.markup_names import FACT, intended
+from bmvis.options.markup_names import FACT, FACT_ROLES, intended
 from sphinx_bmvis.errors import warn
 
 _ELEMENT = lazy_regex(r"(?si)<!--.*?(?:-->|\Z)|<(model[\w-]*)")
@@ -27,6 +27,13 @@ _PARAGRAPH = lazy_regex(
     | <(?P<element>model[\w-]*)\s+[\w-]+=   # HTML in reStructuredText, and broken HTML in MyST
     """
 )
+_IN_TEXT = lazy_regex(r"(?i)(?<=\S)\s*<(model[\w-]*)\s+[\w-]+=")
+"""An element in a sentence of reStructuredText. In MyST it is a node of its own."""
+_NAMES = "|".join((*FACT_ROLES, "model", "module"))
+_RST_ROLE = lazy_regex(rf"(?<![\w\\:]):({_NAMES}):$")
+"""The end of the text before code, where MyST has a role of reStructuredText."""
+_MYST_ROLE = lazy_regex(rf"(?<![\w\\{{])\{{({_NAMES})\}}(?=`[^`]+`)")
+"""A role of MyST, which is text in reStructuredText."""
 
 
 def setup(app: Sphinx) -> None:
@@ -62,6 +69,8 @@ def _first_line(node: nodes.Element, source: str) -> int:
 def _problems(node: nodes.Element, *, is_rst: bool) -> Iterator[tuple[int, OptionError]]:
     """Yield each problem of a node with its line in the node, from 0."""
     text = node.astext()
+    if isinstance(node, nodes.paragraph):
+        yield from _roles(node, is_rst=is_rst)
     if "model" not in text.lower():
         return
     if isinstance(node, nodes.raw):
@@ -74,6 +83,31 @@ def _problems(node: nodes.Element, *, is_rst: bool) -> Iterator[tuple[int, Optio
             yield 0, OptionError(f"the comment '.. {text.split()[0]}' is not a directive", hint=f"write .. {name}::")
     elif node.children and isinstance(node[0], nodes.Text if not text.startswith("`") else nodes.literal):
         yield from _in_paragraph(node.rawsource or text, is_rst)
+    if is_rst and isinstance(node, nodes.paragraph):
+        yield from _in_text(node)
+
+
+def _in_text(paragraph: nodes.paragraph) -> Iterator[tuple[int, OptionError]]:
+    """Yield the elements in the text of a paragraph, except the one at its start."""
+    before = ""
+    for child in paragraph.children:
+        if isinstance(child, nodes.Text):
+            for found in _IN_TEXT.finditer(f"{before}{child}", len(before[:-1])):
+                if name := intended(found[1]):
+                    yield f"{before}{child}".count("\n", 0, found.start(1)), _element(found[1], name)
+        before += child.astext()
+
+
+def _roles(paragraph: nodes.Element, *, is_rst: bool) -> Iterator[tuple[int, OptionError]]:
+    """Yield the roles of the other format."""
+    line = 0
+    for child, following in zip(paragraph.children, [*paragraph.children[1:], None], strict=True):
+        if isinstance(child, nodes.Text) and (is_rst or isinstance(following, nodes.literal)):
+            for found in (_MYST_ROLE if is_rst else _RST_ROLE).finditer(child):
+                role = f":{found[1]}:" if is_rst else f"{{{found[1]}}}"
+                error = OptionError(f"Sphinx draws nothing for the role {found[0]!r}", hint=f"write {role}`…`")
+                yield line + child.count("\n", 0, found.start()), error
+        line += child.astext().count("\n")
 
 
 def _in_paragraph(text: str, is_rst: bool) -> Iterator[tuple[int, OptionError]]:

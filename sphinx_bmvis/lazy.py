@@ -15,13 +15,12 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import OptionSpec, RoleFunction
 
+from bmvis.options.markup_names import FACT_ROLES
 from sphinx_bmvis.directives import AnyOption
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.nodes import model_fact, model_gallery, model_structure, model_table, table_box
 
 DIRECTIVES = {"model-gallery": "gallery:ModelGallery", "model-table": "tables:ModelTable"}
-ROLES = {"params": "parameters", "macs": "macs", "size": "size", "model-fact": ""}
-"""The fact that each role requests; '' if its text has it."""
 TRANSFORMS: tuple[tuple[str, int, type[nodes.Element]], ...] = (
     ("gallery:FillGalleries", 5, model_gallery),
     ("gallery:NumberGalleries", 6, model_gallery),
@@ -42,7 +41,7 @@ def setup(app: Sphinx) -> None:
     app.connect("builder-inited", write_model_pages)
     for name, target in DIRECTIVES.items():
         app.add_directive(name, _directive(target))
-    for name, of in ROLES.items():
+    for name, of in FACT_ROLES.items():
         app.add_role(name, _role(of))
     for target, priority, kind in TRANSFORMS:
         app.add_post_transform(_transform(target, priority, kind))

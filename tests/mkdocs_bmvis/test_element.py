@@ -71,6 +71,8 @@ def test_list_between_the_tags_is_reported_with_the_attribute(name):
         ("model-galleries", "model-gallery"),
         ("model-comparison", "model-compare"),
         ("MODEL-STRUCTURE", "model-structure"),
+        ("model-params", "model-fact"),
+        ("model-size", "model-fact"),
         ("model-viewer", None),
         ("model-card", None),
         ("model", None),

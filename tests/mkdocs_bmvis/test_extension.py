@@ -255,6 +255,43 @@ def test_directive_of_sphinx_is_a_warning_with_its_line(render, caplog, text, sh
 
 
 @pytest.mark.parametrize(
+    ("text", "role", "hint"),
+    [
+        ("It has {params}`zoo:bert` of them.", "{params}", '<model-fact model="package.module:factory" />'),
+        ("- :size:`zoo:bert`", ":size:", '<model-fact model="package.module:factory" of="size" />'),
+        (
+            "See\n\n    {module}`net:a`\n\nor {module}`net:b`",
+            "{module}",
+            "a link to the name of the tree: [text](page.md#name)",
+        ),
+        ("# {model-fact}`zoo:bert`", "{model-fact}", '<model-fact model="package.module:factory" />'),
+    ],
+    ids=["sentence", "list", "after-code", "heading"],
+)
+def test_role_of_sphinx_is_a_warning_with_its_line(render, caplog, text, role, hint):
+    render(f"{text}\n")
+    line = text.count("\n") + 1
+    assert caplog.messages == [f"line {line}: Markdown draws nothing for the role {role!r} (write {hint})"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Write `` {params}`zoo:bert` `` in MyST.",
+        "Use `{model}` and `{size}`, `:model:`x.",
+        "```md\n{params}`zoo:bert`\n```",
+        "    See\n    {params}`zoo:bert`",
+        "{{model}}`zoo:bert`, {name}`zoo:bert` and a:size:`b`",
+        r"\{params}`zoo:bert`",
+    ],
+    ids=["span", "spans", "fence", "indented", "other", "escaped"],
+)
+def test_text_like_a_role_is_no_warning(render, caplog, text):
+    render(f"# A\n\n{text}\n")
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "````markdown\n```{model-structure} zoo:bert\n```\n````",

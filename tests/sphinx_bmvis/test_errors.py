@@ -221,3 +221,32 @@ def test_elements_of_mkdocs_in_myst_are_reported(make_site):
         "7: WARNING: Sphinx draws nothing for the element <model-fact>"
         " (write the role {model-fact}`package.module:factory`) [bmvis.option]",
     ]
+
+
+ROLES_RST = """Title
+=====
+
+It has {params}`zoo:tiny` and
+<model-fact model="zoo:tiny" /> parameters, {name}`x` and ``{params}`zoo:tiny`.``
+
+.. toctree::
+
+   page
+"""
+ROLES_MYST = """# Title
+
+It has :params:`zoo:tiny` and <model-params model="zoo:tiny" />, :name:`x` and `` :params:`zoo:tiny` `` parameters.
+"""
+
+
+def test_roles_of_the_other_format_and_elements_in_sentences_are_reported(make_site):
+    pytest.importorskip("myst_parser")
+    site = make_site({"index.rst": ROLES_RST, "page.md": ROLES_MYST})
+    warnings = site.build(extensions=["myst_parser", "sphinx_bmvis"]).warnings.splitlines()
+    fact = "element <{}> (write the role {{model-fact}}`package.module:factory`)"
+    assert [line.partition(".")[2].replace(" [bmvis.option]", "") for line in warnings] == [
+        f"rst:4: WARNING: {NOTHING} role '{{params}}' (write :params:`…`)",
+        f"rst:5: WARNING: {NOTHING} {fact.format('model-fact')}",
+        f"md:3: WARNING: {NOTHING} role ':params:' (write {{params}}`…`)",
+        f"md:3: WARNING: {NOTHING} {fact.format('model-params')}",
+    ]
