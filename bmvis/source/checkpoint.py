@@ -53,13 +53,13 @@ def _read_checkpoint(path: Path) -> Built:
     _require_fits(found.tensors, path)
     config = found.files[0].parent / "config.json"
     written = _read_config(config) if config.is_file() else {}
-    tensors = unpack_weights(found.tensors, written)
+    tensors, notes = unpack_weights(found.tensors, written)
     dependencies = [*file_dependencies(os.path.abspath(file) for file in (*found.files, config))]
     sources = tuple(file.path for file in dependencies if file.value)
     if path.is_dir():
         dependencies.append(with_value(Dependency("names", os.path.abspath(path))))
     modules = tuple(_modules(tensors, found.type or _architecture(written), path))
-    model = Model(modules, is_checkpoint=True, notes=found.notes)
+    model = Model(modules, is_checkpoint=True, notes=(*found.notes, *notes))
     return Built(model, sources, tuple(dependencies))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from bmvis.source.tensor_file import StoredTensor
+from bmvis.source.tensor_file import StoredTensor, quoted
 
 _INT_BITS: Mapping[str, int] = {"int32": 32, "uint8": 8, "int8": 8, "int16": 16, "int64": 64}
 _MAX_BITS = 16
@@ -31,13 +31,27 @@ class _Scheme(msgspec.Struct, frozen=True):
     """The dimension along which values are packed; -1 is the last one."""
 
 
+_KEYS = ("quantization_config", "compression_config", "quantization")
+"""Keys of `config.json` with the quantization; `quantization` is that of MLX."""
+_SCALES = (
+    "weight_scale",
+    "weight_scale_inv",
+    "weight_scale_2",
+    "activation_scale",
+    "input_scale",
+    "input_scale_ub",
+    "input_global_scale",
+    "input_zero_point",
+    "output_scale",
+)
+"""Tensors with the scales of a weight, or of the input of its module."""
 _SCHEMES: Mapping[str, _Scheme] = {
     "gptq": _Scheme("qweight", ("qzeros", "scales", "g_idx"), 0),
     "awq": _Scheme("qweight", ("qzeros", "scales"), 1),
     "hqq": _Scheme("W_q", ("scale", "zero", "meta", "nbits", "group_size", "shape"), 0),
     "compressed-tensors": _Scheme(
         "weight_packed",
-        ("weight_scale", "weight_zero_point", "weight_shape", "weight_g_idx", "weight_global_scale"),
+        (*_SCALES, "weight_zero_point", "weight_shape", "weight_g_idx", "weight_global_scale"),
         -1,
     ),
 }
@@ -50,36 +64,71 @@ _SCHEMES: Mapping[str, _Scheme] = {
 """
 
 
-def unpack_weights(tensors: Mapping[str, StoredTensor], config: Mapping[str, Any]) -> Mapping[str, StoredTensor]:
-    """Return the tensors of a checkpoint with the logical shapes of packed weights.
+def unpack_weights(
+    tensors: Mapping[str, StoredTensor], config: Mapping[str, Any]
+) -> tuple[Mapping[str, StoredTensor], tuple[str, ...]]:
+    """Return the tensors of a checkpoint with the logical shapes of packed weights, and notes for the page.
 
     Other tensors of the storage of a weight (scales, zero points) are marked as bookkeeping, and their bytes are added
-    to the weight.
+    to the weight. A note reports a method of which bmvis does not know how it packs weights.
 
     Args:
         tensors: the tensors of the files, by state-dict key.
         config: the content of `config.json`; {} if there is none.
     """
-    quantization = config.get("quantization_config") or config.get("compression_config")
+    quantization = next(filter(None, (config.get(key) for key in _KEYS)), None)
     if not isinstance(quantization, dict):
-        return tensors
-    method = str(quantization.get("quant_method", ""))
+        return tensors, ()
+    found = _unpacked(tensors, quantization)
+    if found is not None:
+        return found, ()
+    method = quoted(str(quantization.get("quant_method", "")))
+    return tensors, (f"config.json has a quantization ({method}) that bmvis cannot unpack: the shapes are as stored",)
+
+
+def _unpacked(
+    tensors: Mapping[str, StoredTensor], quantization: Mapping[str, Any]
+) -> Mapping[str, StoredTensor] | None:
+    """Return the tensors with logical shapes; None if the method, or how it packs the weights, is unknown."""
+    method = str(quantization.get("quant_method", "")).removeprefix("intel/")
     if method == "mxfp4":
         return _unpack_mxfp4(tensors)
-    if method == "fp8":
-        return _with_bookkeeping(tensors, "weight", ("weight_scale_inv", "activation_scale", "input_scale"), None)
+    if method in ("fp8", "fbgemm_fp8"):
+        return _with_bookkeeping(tensors, "weight", _SCALES, None)
     if method == "aqlm":
         return _unpack_aqlm(tensors, quantization)
     if method == "bitsandbytes":
         return _unpack_bitsandbytes(tensors, quantization)
-    scheme, bits = _SCHEMES.get(method), _bits(quantization)
+    if method.startswith("modelopt"):
+        return _unpack_bytes(tensors, "_scale_2", -1, 2, "nvfp4 modelopt")
+    if method == "bitnet":
+        return _unpack_bytes(tensors, "_scale", 0, 4, "int2 bitnet")
+    if not method and "group_size" in quantization:
+        return _unpack_mlx(tensors, quantization)
+    if method == "compressed-tensors":
+        tensors = _with_bookkeeping(tensors, "weight", _SCALES, None)
+        if not any(name.endswith("weight_packed") for name in tensors):
+            return tensors
+    packing = "awq" if "awq" in str(quantization.get("packing_format")) else "gptq"
+    scheme, bits = _SCHEMES.get(packing if method == "auto-round" else method), _bits(quantization)
     if scheme is None or not bits:
-        return tensors
+        return None
+    label = f"{_number_type(quantization)}{bits} {method}"
 
     def widen(tensor: StoredTensor) -> StoredTensor:
-        return _widened(tensor, bits, scheme.axis, method)
+        return _widened(tensor, bits, scheme.axis, label)
 
     return _with_bookkeeping(tensors, scheme.weight, scheme.bookkeeping, widen)
+
+
+def _number_type(quantization: Mapping[str, Any]) -> str:
+    groups = quantization.get("config_groups")
+    weights = (
+        [group.get("weights") for group in groups.values() if isinstance(group, dict)]
+        if isinstance(groups, dict)
+        else []
+    )
+    return "fp" if any(isinstance(weight, dict) and weight.get("type") == "float" for weight in weights) else "int"
 
 
 def _bits(quantization: Mapping[str, Any]) -> int:
@@ -94,7 +143,7 @@ def _bits(quantization: Mapping[str, Any]) -> int:
     return bits if isinstance(bits, int) and not isinstance(bits, bool) and 0 < bits <= _MAX_BITS else 0
 
 
-def _widened(tensor: StoredTensor, bits: int, axis: int, method: str) -> StoredTensor:
+def _widened(tensor: StoredTensor, bits: int, axis: int, label: str) -> StoredTensor:
     """Return a packed tensor with its logical shape.
 
     Example: int32 of shape [512, 4096] with 4 bits along axis 0 becomes [4096, 4096].
@@ -103,7 +152,7 @@ def _widened(tensor: StoredTensor, bits: int, axis: int, method: str) -> StoredT
         return tensor
     shape = list(tensor.shape)
     shape[axis] = shape[axis] * _INT_BITS[tensor.dtype] // bits
-    return msgspec.structs.replace(tensor, shape=tuple(shape), quantization=f"int{bits} {method}")
+    return msgspec.structs.replace(tensor, shape=tuple(shape), quantization=label)
 
 
 def _with_bookkeeping(
@@ -147,6 +196,54 @@ def _unpack_mxfp4(tensors: Mapping[str, StoredTensor]) -> Mapping[str, StoredTen
         found[name] = _owning(wide, [tensors[scales]])
         found[scales] = _as_bookkeeping(tensors[scales])
     return found
+
+
+def _unpack_bytes(
+    tensors: Mapping[str, StoredTensor], scale: str, axis: int, values: int, label: str
+) -> Mapping[str, StoredTensor]:
+    """Return the tensors with weights of bytes that each pack several values.
+
+    https://github.com/NVIDIA/Model-Optimizer/blob/main/modelopt/torch/export/quant_utils.py
+    https://github.com/huggingface/transformers/blob/main/src/transformers/integrations/bitnet.py
+
+    Args:
+        tensors: the tensors of the files.
+        scale: what the name of the scale of a packed weight has after the name of the weight.
+        axis: the dimension along which values are packed.
+        values: the values in a byte.
+        label: the name of the quantization.
+    """
+    found = dict(tensors)
+    for name, tensor in tensors.items():
+        if tensor.dtype == "uint8" and tensor.shape and f"{name}{scale}" in tensors:
+            found[name] = _widened(tensor, 8 // values, axis, label)
+    return _with_bookkeeping(found, "weight", _SCALES, None)
+
+
+def _unpack_mlx(
+    tensors: Mapping[str, StoredTensor], quantization: Mapping[str, Any]
+) -> Mapping[str, StoredTensor] | None:
+    """Return the tensors with the weights of MLX, which packs the values of a row in uint32; None if a size is unknown.
+
+    A row of `scales` has a value for each group. A layer can have a group size of its own.
+    https://ml-explore.github.io/mlx/build/html/python/_autosummary/mlx.core.quantize.html
+    """
+    found = dict(tensors)
+    for name, tensor in tensors.items():
+        module, _, last = name.rpartition(".")
+        scales = tensors.get(f"{module}.scales" if module else "scales")
+        if last != "weight" or tensor.dtype != "uint32" or scales is None or not (tensor.shape and scales.shape):
+            continue
+        own = quantization.get(module)
+        group = (own if isinstance(own, dict) else quantization).get("group_size")
+        if not isinstance(group, int) or isinstance(group, bool) or not 0 < group <= _MAX_SIZE:
+            return None
+        width, packed = scales.shape[-1] * group, tensor.shape[-1] * _INT_BITS["int32"]
+        if not width or packed % width:
+            return None
+        wide = (*tensor.shape[:-1], width)
+        found[name] = msgspec.structs.replace(tensor, shape=wide, quantization=f"int{packed // width} mlx")
+    return _with_bookkeeping(found, "weight", ("scales", "biases"), None)
 
 
 def _unpack_aqlm(tensors: Mapping[str, StoredTensor], quantization: Mapping[str, Any]) -> Mapping[str, StoredTensor]:

@@ -8,7 +8,7 @@ import pytest
 
 from bmvis.source import checkpoint
 
-SIZES = {"F32": 4, "F16": 2, "BF16": 2, "I32": 4, "U8": 1, "I64": 8, "I16": 2, "I8": 1, "F8_E4M3": 1}
+SIZES = {"F32": 4, "F16": 2, "BF16": 2, "I32": 4, "U8": 1, "I64": 8, "I16": 2, "I8": 1, "F8_E4M3": 1, "U32": 4}
 
 
 def save(folder: Path, tensors, config=None) -> Path:
@@ -116,3 +116,65 @@ def test_only_tensors_of_a_packed_weight_are_bookkeeping(tmp_path):
     tensors = GPTQ | {"norm.scales": ("F32", 8), "q.bias": ("F16", 32)}
     found = parameters(save(tmp_path, tensors, {"quant_method": "gptq", "bits": 4}))
     assert set(found) == {"q.qweight", "q.bias", "norm.scales"}
+
+
+SCALED = {"q.weight": ("F8_E4M3", 16, 32), "q.weight_scale": ("F32", 1), "q.input_scale": ("F32", 1)}
+NVFP4 = {
+    "q.weight_packed": ("U8", 16, 32),
+    "q.weight_scale": ("F8_E4M3", 16, 4),
+    "q.weight_global_scale": ("F32", 1),
+    "q.input_global_scale": ("F32", 1),
+}
+MODELOPT = {
+    "q.weight": ("U8", 16, 32),
+    "q.weight_scale": ("F8_E4M3", 16, 4),
+    "q.weight_scale_2": ("F32",),
+    "q.input_scale": ("F32",),
+}
+MLX = {"q.weight": ("U32", 16, 8), "q.scales": ("F16", 16, 1), "q.biases": ("F16", 16, 1)}
+FLOATS = {"quant_method": "compressed-tensors", "config_groups": {"0": {"weights": {"num_bits": 4, "type": "float"}}}}
+
+
+@pytest.mark.parametrize(
+    ("tensors", "config", "expected"),
+    [
+        (SCALED, FLOATS, ("weight", [16, 32], "", 512 + 8)),
+        (SCALED, {"quant_method": "modelopt"}, ("weight", [16, 32], "", 512 + 8)),
+        (SCALED, {"quant_method": "fbgemm_fp8"}, ("weight", [16, 32], "", 512 + 8)),
+        (NVFP4, FLOATS, ("weight_packed", [16, 64], "fp4 compressed-tensors", 512 + 72)),
+        (MODELOPT, {"quant_method": "modelopt"}, ("weight", [16, 64], "nvfp4 modelopt", 512 + 72)),
+        (MLX, {"group_size": 64, "bits": 4}, ("weight", [16, 64], "int4 mlx", 512 + 64)),
+        (MLX, {"group_size": 64, "bits": 4, "q": {"group_size": 32}}, ("weight", [16, 32], "int8 mlx", 512 + 64)),
+        (GPTQ, {"quant_method": "auto-round", "bits": 4}, ("qweight", [128, 32], "int4 auto-round", 2640)),
+        (
+            AWQ,
+            {"quant_method": "intel/auto-round", "bits": 4, "packing_format": "auto_round:auto_awq"},
+            ("qweight", [128, 32], "int4 auto-round", 2128),
+        ),
+        (
+            {"q.weight": ("U8", 4, 32), "q.weight_scale": ("BF16", 1)},
+            {"quant_method": "bitnet"},
+            ("weight", [16, 32], "int2 bitnet", 128 + 2),
+        ),
+    ],
+)
+def test_scales_are_no_parameters_and_packed_values_count(tmp_path, tensors, config, expected):
+    model = checkpoint.read(save(tmp_path, tensors, config)).model
+    [weight] = model.modules[1].parameters
+    assert (weight.name, list(weight.shape), weight.quantization, weight.stored_bytes) == expected
+    assert not model.notes
+
+
+@pytest.mark.parametrize(
+    ("tensors", "config"),
+    [
+        (GPTQ, {"quant_method": "vptq"}),
+        (GPTQ, {"quant_method": "gptq"}),
+        (PACKED, {"quant_method": "compressed-tensors", "config_groups": {}}),
+        (MLX, {"group_size": "64"}),
+        (MLX, {"group_size": 50}),
+    ],
+)
+def test_quantization_that_cannot_be_unpacked_is_noted(tmp_path, tensors, config):
+    [note] = checkpoint.read(save(tmp_path, tensors, config)).model.notes
+    assert "bmvis cannot unpack: the shapes are as stored" in note
