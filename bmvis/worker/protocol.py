@@ -97,7 +97,7 @@ class Dependency(msgspec.Struct, frozen=True, array_like=True):
 
     def __str__(self) -> str:
         if self.kind == "variable":
-            return "the environment variables" if self.path == "*" else f"environment variable {self.path}"
+            return "one of the environment variables" if self.path == "*" else f"environment variable {self.path}"
         if self.kind == "search":
             return "the search path of Python"
         path = readable(self.path)
