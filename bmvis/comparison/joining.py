@@ -75,7 +75,17 @@ def _of_one_class(lines: Sequence[DriftLine], *, by_class: bool) -> Iterator[Dri
         found.sort(key=lambda line: line.topic != "class")
         for start in range(0, len(found), MAX_PARTS):
             some = found[start : start + MAX_PARTS]
-            yield some[0] if len(some) == 1 else _join(some, [_text_of(line, some[0]) for line in some])
+            yield some[0] if len(some) == 1 else _join(some, _texts(some))
+
+
+def _texts(lines: Sequence[DriftLine]) -> list[str]:
+    """Return the texts of lines; equal changes of several arguments are one: `eps, variance_epsilon: 1 → 2`."""
+    found: dict[Hashable, list[DriftLine]] = {}
+    for number, line in enumerate(lines):
+        change = f": {line.before} → {line.after}"
+        is_argument = bool(line.topic) and line.text == line.topic + change and line.subject == lines[0].subject
+        found.setdefault((change, line.impact) if is_argument else number, []).append(line)
+    return [", ".join([*(line.topic for line in same[:-1]), _text_of(same[-1], lines[0])]) for same in found.values()]
 
 
 def _text_of(line: DriftLine, first: DriftLine) -> str:

@@ -30,8 +30,9 @@ _ALWAYS_SHOWN = {"stride": "1", "bias": "True"}
 """Arguments that PyTorch's `extra_repr()` has also if they are the defaults, which settings have not."""
 _POSITIONAL = {"GroupNorm": ("num_groups", "num_channels")}
 """Names of arguments that PyTorch's `extra_repr()` omits."""
-_REPEATED = ("adapter_layer_names", "other_param_names")
-"""Settings of PEFT's layers that list the names of their tensors."""
+_REPEATED = ("adapter_layer_names", "other_param_names", "use_nested_tensor")
+"""Settings of PEFT's layers that list the names of their tensors, and the one that `nn.TransformerEncoder` computes
+from the settings of its layers."""
 _SIZE = re.compile(
     r"size|dim|width|channels|features|embed|vocab|hidden|n_(?:embd|layer|head)|d_model|layers$|"
     r"shape|classes|labels|depths?$|intermediate|inner|n[xf]$|groups|planes|units|rank|(?:^|\.)r$|positions|num_.*experts"
@@ -92,6 +93,8 @@ def setting_changes(
             continue
         if name in buffers and not (before and after and differs_in_values_only(before, after)):
             continue  # the values are not known on each device, and the change of the buffer is listed
+        if is_hidden and None in (before, after) and name in _SIZES:
+            continue
         if is_hidden and name in _ALWAYS_SHOWN and {normal(before), normal(after)} == {None, _ALWAYS_SHOWN[name]}:
             continue
         if name in _REPEATED or {before, after} == {None, "None"} or (name == CODE and None in (before, after)):

@@ -114,3 +114,22 @@ def test_sizes_that_are_all_one_are_no_range() -> None:
         if "sizes" in str(one)
     )
     assert line == "~ the root  sizes of 6 tensors: 1 → 2-12"
+
+
+def test_arguments_with_equal_values_share_a_text() -> None:
+    class Norm(nn.Module):
+        def __init__(self, eps: float, width: int = 2) -> None:
+            super().__init__()
+            self.variance_epsilon, self.eps, self.factor = eps, eps, width
+
+    (line,) = find_drift(capture(Norm(1e-6)), capture(Norm(1e-5, 3))).changes
+    assert line.text == "variance_epsilon, eps: 1e-06 → 1e-05, factor: 2 → 3"
+    assert [part.topic for part in line.parts] == ["variance_epsilon", "eps", "factor"]
+
+
+def test_change_of_an_encoder_layer_is_one_line() -> None:
+    before, after = (
+        capture(nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=first), 2))
+        for first in (False, True)
+    )
+    assert [str(change) for change in find_drift(before, after).changes] == ["~ layers.0-1  norm_first: default → True"]
