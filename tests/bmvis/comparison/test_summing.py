@@ -61,6 +61,11 @@ CASES: dict[str, tuple[nn.Module, nn.Module, list[str]]] = {
             "~ block2.denselayer1-6 → block2.layer1-6  renamed",
         ],
     ),
+    "numbers that changed by other amounts": (
+        nn.ModuleDict({"x1": nn.Linear(2, 3), "x2": nn.Linear(3, 4)}),
+        nn.ModuleDict({"y1": nn.Linear(2, 3), "y5": nn.Linear(3, 4)}),
+        ["~ x1 → y1  renamed", "~ x2 → y5  renamed"],
+    ),
     "order in numbered modules": (
         dense("layer", ordered("conv", "norm")),
         dense("layer", ordered("norm", "conv")),
