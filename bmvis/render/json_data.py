@@ -22,7 +22,8 @@ A row has these keys. Keys that do not apply are omitted:
 - `parameters` and `buffers`: the tensors. False and empty values are omitted, except `trainable` of a parameter and
   `persistent` of a buffer. A checkpoint does not have `trainable`. In a `shape`, -1 is a size that varies. With the
   option `optimizer`, parameters have `groups`.
-- `shared_with`: the path of the first occurrence of the same module, which has its children.
+- `shared_with`: the path of the first occurrence of the same module, which has its children. Of several siblings, that
+  of the first one, as in `tied_to` of parameters.
 - `common`: `virtual` or `other`, in a common structure.
 - `varies`: of modules that differ in sizes, or that are in modules that do. Has `similar` (whether siblings differ),
   `siblings` (their least and greatest number in the modules above), and `modules`: each with its `path`, `totals`,

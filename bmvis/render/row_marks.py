@@ -61,7 +61,8 @@ def row_marks(row: Row) -> Iterator[Mark]:
     if module and module.change:
         yield Mark("change", change_text(module.change))
     if module and module.shared_with is not None:
-        yield Mark("shared", f"same module as {module.shared_with or 'the root'}")
+        shared_with = row.targets.get(module.shared_with, module.shared_with)
+        yield Mark("shared", f"same module as {shared_with or 'the root'}")
     yield from _call_marks(row)
     if row.hidden:
         unchanged = ", unchanged" if row.is_unchanged else ""

@@ -9,6 +9,7 @@ import msgspec
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Buffer, Model, Module, parameter_facts
 from bmvis.view.similarity import Forms, names_by_parent, without_sizes
+from bmvis.view.ties import Ties
 
 _PASSIVE = {"Identity", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"}
 """Modules without parameters that only contain others, or do nothing."""
@@ -114,6 +115,7 @@ def _own_keys(
 ) -> Callable[[int], Hashable]:
     """Return a function with the key of a module that is equal for similar ones, without their names and children."""
     alike: dict[Hashable, int] = {}
+    ties = Ties(model)
     parameters = parameter_facts(
         model,
         lambda own: (
@@ -123,7 +125,7 @@ def _own_keys(
 
     def own(index: int) -> Hashable:
         module = model.modules[index]
-        key = _own_key(module, parameters[index], model.paths[index], buffers, sizes=False)
+        key = _own_key(module, parameters[index], model.paths[index], ties, buffers, sizes=False)
         return key, index in marked, index in closed, unseen[index]
 
     return own
@@ -137,6 +139,7 @@ def _sign(
     totals = subtree_totals(model) if depth is not None or left_out else None
     has_marked_below, always = _above(marked, above), {0, *marked, *_shared_holders(model, above, buffers)}
     alike: dict[Hashable, int] = {}
+    ties = Ties(model)
     parameters = parameter_facts(
         model, lambda own: None if any(p.is_tied for p in own) else alike.setdefault(own, len(alike))
     )
@@ -153,7 +156,7 @@ def _sign(
         if index in left_out and index not in marked and index not in has_marked_below:
             unseen[above[index]] += unseen[index] + 1
             continue
-        own = _own_key(module, parameters[index], paths[index], buffers)
+        own = _own_key(module, parameters[index], paths[index], ties, buffers)
         is_marked = index in marked
         cut[index] = depth is not None and module.depth >= depth and index not in has_marked_below
         key: Hashable
@@ -206,18 +209,20 @@ def _own_key(
     module: Module,
     parameter_id: int | None,
     path: str,
+    ties: Ties,
     buffers: bool,
     sizes: bool = True,
 ) -> Hashable:
     """Return a key that is equal for modules that are equal without their names and children.
 
     Ties are compared by relative paths. So blocks that each tie two of their own weights are equal, and so are blocks
-    that are tied to the same parameter outside.
+    that are tied to the same parameter outside, or to blocks with the same numbers.
 
     Args:
         module: the module.
         parameter_id: a number for its parameters; None if they are tied.
         path: its path in the model.
+        ties: those of the model.
         buffers: whether its buffers are shown.
         sizes: whether the sizes of tensors are compared.
     """
@@ -226,12 +231,11 @@ def _own_key(
         parameters = tuple(
             (
                 msgspec.structs.replace(p if sizes else without_sizes(p), tied_to="", tied_by=()),
-                relative_path(path, p.tied_to),
-                tuple(relative_path(path, key) for key in p.tied_by),
+                ties.of_parameter(path, p),
             )
             for p in module.parameters
         )
-    shared = None if module.shared_with is None else (relative_path(path, module.shared_with),)
+    shared = ties.of_module(path, module.shared_with)
     shown = tuple(map(_untied, module.buffers)) if buffers else ()
     state = (parameters, shown if sizes else tuple(map(without_sizes, shown)), shared)
     return (module.type, module.package, module.qualname, module.common, module.change, *state)
@@ -240,17 +244,6 @@ def _own_key(
 def _untied(buffer: Buffer) -> Buffer:
     """Return a buffer without its tie, which no row shows: blocks that share a mask are equal."""
     return msgspec.structs.replace(buffer, tied_to="") if buffer.tied_to else buffer
-
-
-def relative_path(origin: str, target: str) -> tuple[int, str] | None:
-    """Return the relative path from module `origin` to `target`: the number of levels up, then the path down."""
-    if not target:
-        return None
-    here, there = origin.split("."), target.split(".")
-    common = 0
-    while common < len(here) and common < len(there) and here[common] == there[common]:
-        common += 1
-    return len(here) - common, ".".join(there[common:])
 
 
 def represented_modules(model: Model, groups: Sequence[Group]) -> list[list[int]]:

@@ -20,7 +20,7 @@ from bmvis.errors import (
 from bmvis.gc_pause import paused_gc
 from bmvis.model.call_summary import by_execution, summarize_calls
 from bmvis.model.dtypes import device_of, dtype_of, rank_facts
-from bmvis.model.labels import merge_paths
+from bmvis.model.labels import merge_paths, split_number
 from bmvis.model.preorder import child_path
 from bmvis.model.totals import Totals, subtree_totals
 from bmvis.model.tree import Model, parameter_facts
@@ -227,12 +227,26 @@ def _ties(model: Model) -> Iterator[tuple[str, str]]:
     Shared modules are not included: their rows show that they are shared.
     """
     later: dict[str, list[str]] = {}
+    alike: dict[tuple[str, ...], list[tuple[str, str]]] = {}
     for path, module in zip(model.paths, model.modules, strict=True):
         for parameter in module.parameters if module.shared_with is None else ():
             if parameter.tied_to:
                 later.setdefault(parameter.tied_to, []).append(child_path(path, parameter.name))
     for first, keys in later.items():
-        yield from ((key, first) for key in merge_paths(keys))
+        pairs = [(key, first) for key in merge_paths(keys)]
+        alike.setdefault(_pattern(*pairs[0]) if len(keys) == 1 else (first,), []).extend(pairs)
+    for pattern, pairs in alike.items():
+        if len(pattern) == 1 or len(pairs) == 1:
+            yield from pairs
+        else:
+            yield merge_paths(key for key, _ in pairs)[0], merge_paths(first for _, first in pairs)[0]
+
+
+def _pattern(key: str, first: str) -> tuple[str, ...]:
+    """Return what pairs of keys have in common that differ in one number, which the two keys of a pair share."""
+    (one, at), (other, place) = split_number(key), split_number(first)
+    is_paired = at >= 0 and place >= 0 and key.split(".")[at] == first.split(".")[place]
+    return (one, other) if is_paired else (key, first)
 
 
 def _missing(model: Model, options: Options) -> Iterator[Missing]:

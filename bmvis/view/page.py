@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Literal
 
@@ -69,6 +70,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The merged `extra_repr()` of all modules of the row; '' if it was not requested."""
     groups: str = ""
     """The groups of a convolution: `depthwise`, `4 groups`; '' for one group."""
+    targets: Mapping[str, str] = {}
+    """For what the first module is tied to, the name of what all modules of the row are: `a.layers.0-3.weight`."""
     differs: str = ""
     """How the row differs from the same one of a sibling block: `differs from layer.0-5, where bias is frozen`."""
     call_summary: CallSummary | None = None

@@ -21,6 +21,7 @@ from bmvis.view.hidden import HiddenModules
 from bmvis.view.occurrences import Occurrences, count_occurrences
 from bmvis.view.page import Row
 from bmvis.view.ranges import Variation, find_variation, of_tensor, with_ranges
+from bmvis.view.ties import merged_targets
 from bmvis.view.variants.blocks import find_variants
 from bmvis.view.variants.differs_mark import Variant
 
@@ -41,7 +42,9 @@ def make_rows(
     totals = subtree_totals(model)
     variants = {} if is_comparison else find_variants(model, folding, totals, buffers=options.buffers)
     dtypes, devices = rank_facts(model, dtype_of), rank_facts(model, device_of)
-    represented = represented_modules(model, folding.groups) if _has_facts(model, options) else []
+    has_ties = bool(model.shared) or any(p.tied_to for module in model.modules for p in module.parameters)
+    has_facts = _has_facts(model, options)
+    represented = represented_modules(model, folding.groups) if has_ties or has_facts else []
     occurrences = count_occurrences(model, folding.groups, totals)
     hidden = HiddenModules(model, folding)
     rows: list[Row] = []
@@ -59,7 +62,9 @@ def make_rows(
         )
         if variation := find_variation(group, model, folding, totals):
             row = _varied(row, variation)
-        if represented:
+        if has_ties:
+            row = msgspec.structs.replace(row, targets=merged_targets(model, represented[number]))
+        if has_facts:
             row = _with_facts(row, model, represented[number], options)
         if row.variation and row.variation.is_uniform:
             row = msgspec.structs.replace(row, variation=None)

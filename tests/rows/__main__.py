@@ -36,7 +36,7 @@ COLUMNS = 100
 LONG = {
     "gemma3n": "a vision model of blocks of many structures, next to a text model and an audio model",
     "hrnet_w18": "each scale is fused with each other one by a chain of convolutions of its own length",
-    "pe_audio_video": "each layer is tied to the same layer of another part, and layers with other ties do not fold",
+    "pe_audio_video": "models of text, audio and video, and encoders of theirs that others have again",
     "pnasnet5large": "cells of five structures, each with branches of several sizes whose names are no series",
     "sam3_video": "a detector and a tracker, each with encoders, decoders and heads of their own",
 }

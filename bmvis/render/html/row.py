@@ -45,7 +45,8 @@ def to_row(row: Row, link: PathLink, dtype: str, type_link: TypeLink | None) -> 
     for number, parameter in enumerate(row.shown_parameters):
         exact = members.shapes(row, number)
         is_last = number == len(row.shown_parameters) - 1
-        yield join(" ", _parameter(parameter, link, dtype, parameter.change or own_change, exact, is_last=is_last))
+        change = parameter.change or own_change
+        yield join(" ", _parameter(parameter, link, dtype, change, exact, row.targets, is_last=is_last))
         if parameter.change and parameter.change.details and not _is_one_change(row):
             yield _details(parameter.change)
     if _is_one_change(row) and row.shown_parameters[0].change:
@@ -175,7 +176,14 @@ def _other_paths(row: Row) -> str | None:
 
 
 def _parameter(
-    parameter: Parameter, link: PathLink, dtype: str, change: Change | None, exact: str | None, *, is_last: bool
+    parameter: Parameter,
+    link: PathLink,
+    dtype: str,
+    change: Change | None,
+    exact: str | None,
+    targets: Mapping[str, str],
+    *,
+    is_last: bool,
 ) -> Markup:
     classes = ["bmvis-p"]
     if change and not change.details:
@@ -197,7 +205,8 @@ def _parameter(
         title=", ".join(row_tensors.states(parameter, dtype)) or None,
     )
     if keys := row_tensors.tied_keys(parameter):
-        return join(written, _reference(row_tensors.tied_text(keys), link(keys[0].rpartition(".")[0]), "tied"))
+        text = row_tensors.tied_text([targets.get(key, key) for key in keys])
+        return join(written, _reference(text, link(keys[0].rpartition(".")[0]), "tied"))
     return written
 
 

@@ -6,8 +6,8 @@ from collections.abc import Hashable, Iterable, Iterator
 
 from bmvis import humanize
 from bmvis.model.tree import Parameter, Tensor
-from bmvis.view.folding import relative_path
 from bmvis.view.param_groups import groups_text
+from bmvis.view.ties import relative_path
 from bmvis.view.variants.differs_mark import Growth
 
 

@@ -17,9 +17,9 @@ from bmvis.model.tree import Buffer, Model, Module
 from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.latex import _SPECIAL, to_latex
-from bmvis.view.folding import relative_path
 from bmvis.view.layout import layout
 from bmvis.view.page import Page, Row
+from bmvis.view.ties import relative_path
 
 # --- Random trees. Few types, names and shapes, so that much of them is equal.
 
@@ -103,20 +103,22 @@ def _moved(row: Row, path: str) -> Module:
     parameters = tuple(
         replace(
             p,
-            tied_to=_follow(path, relative_path(row.path, p.tied_to)),
-            tied_by=tuple(_follow(path, relative_path(row.path, key)) for key in p.tied_by),
+            tied_to=_target(row, path, p.name, p.tied_to),
+            tied_by=tuple(_target(row, path, p.name, key) for key in p.tied_by),
         )
         for p in row.module.parameters
     )
     return replace(row.module, name=path.rpartition(".")[2], parameters=parameters)
 
 
-def _follow(path: str, steps: tuple[int, str] | None) -> str:
-    if steps is None:
+def _target(row: Row, path: str, name: str, target: str) -> str:
+    origin = child_path(row.path, name)
+    relation = relative_path(origin, target, is_paired=target in row.targets)
+    if relation is None:
         return ""
-    up, down = steps
-    names = path.split(".")
-    return ".".join([*names[: len(names) - up], down]).lstrip(".")
+    names = child_path(path, name).split(".")
+    kept = names[len(names) - relation.kept :]
+    return ".".join(filter(None, [*names[: len(names) - relation.up], relation.down, *kept]))
 
 
 def as_tree(model: Model) -> dict[str, Module]:
