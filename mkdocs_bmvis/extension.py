@@ -121,7 +121,7 @@ class _Expansion:
 
     def begin(self, text: str) -> None:
         self.page = current_page(self.md, text, self.extension.page)
-        for line, raw, error in self.page.sphinx_markup() if has_sphinx_markup(text) else ():
+        for line, raw, error in self.page.sphinx_markup(text) if has_sphinx_markup(text) else ():
             self.trees.fail(error, raw, self.page, line)
 
     def draw(self, parent: ElementTree.Element, element: Element) -> None:

@@ -102,11 +102,15 @@ class HostPage(msgspec.Struct, eq=False, dict=True):
             written = self.file.read_text(encoding="utf-8-sig", errors="replace")
         return written
 
-    def sphinx_markup(self) -> Iterator[tuple[int, str, OptionError]]:
-        """Yield directives of Sphinx in the file of the page, at the first call only: pages are converted in parts."""
+    def sphinx_markup(self, text: str) -> Iterator[tuple[int, str, OptionError]]:
+        """Yield markup of Sphinx in the file of the page, at the first call only: pages are converted in parts.
+
+        Args:
+            text: the text that is converted. A hook or a macro can leave out what the file has for Sphinx.
+        """
         if not self.is_searched and not self.is_excerpt:
             self.is_searched = True
-            yield from sphinx_markup(self._written)
+            yield from (found for found in sphinx_markup(self._written) if found[1] in text)
 
     @cached_property
     def _starts(self) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from bmvis.errors import OptionError
@@ -15,7 +16,7 @@ _DIRECTIVE = lazy_regex(
     rf"(?im)^ {{0,3}}(?:\.\.[ ]*(?P<name>model[\w-]*)[ ]?::|:{{3,}}[ \t]*\{{(?P<colons>model[\w-]*)\}}){_ARGUMENT}"
 )
 _NAME = rf"{'|'.join(FACT_ROLES)}|(?:bmvis:)?(?:model|module)"
-_ROLE = lazy_regex(rf"(?<![\w\\:{{])(?:\{{(?P<name>{_NAME})\}}|:(?P<colons>{_NAME}):)(?=`)")
+_ROLE = lazy_regex(rf"(?<![\w\\:{{])(?:\{{(?P<name>{_NAME})\}}|:(?P<colons>{_NAME}):)(?=(?P<text>`[^`\n]+`))")
 """A role before its text, which is a code span for Markdown."""
 
 
@@ -37,17 +38,18 @@ def sphinx_markup(text: str) -> Iterator[tuple[int, str, OptionError]]:
         yield from _problem(text, found.start(), found[0], found["name"] or found["colons"], found["argument"])
     for found in _ROLE.finditer(text):
         if shown[found.start()] == text[found.start()] and not is_in_indented_code(text, found.start()):
-            yield _role(text, found.start(), found[0], found["name"] or found["colons"])
+            yield _role(text, found)
 
 
-def _role(text: str, start: int, shown: str, name: str) -> tuple[int, str, OptionError]:
+def _role(text: str, found: re.Match[str]) -> tuple[int, str, OptionError]:
+    name = found["name"] or found["colons"]
     of = FACT_ROLES.get(name, "")
     attribute = f' of="{of}"' if of not in ("", "parameters") else ""
     hint = f'write <{FACT} model="package.module:factory"{attribute} />'
     if name not in FACT_ROLES:
         hint = "write a link to the name of the tree: [text](page.md#name)"
-    error = OptionError(f"Markdown draws nothing for the role {shown!r}", hint=hint)
-    return text.count("\n", 0, start) + 1, shown, error
+    error = OptionError(f"Markdown draws nothing for the role {found[0]!r}", hint=hint)
+    return text.count("\n", 0, found.start()) + 1, found[0] + found["text"], error
 
 
 def _problem(text: str, start: int, line: str, written: str, argument: str) -> Iterator[tuple[int, str, OptionError]]:

@@ -74,6 +74,14 @@ def test_anchors_are_unique():
 def test_directives_of_sphinx_are_reported_once_for_each_page():
     text = "# A\n\n```{model-structure} zoo:bert\n```\n"
     page = HostPage(text)
-    assert [line for line, _, _ in page.sphinx_markup()] == [3]
-    assert [*page.sphinx_markup()] == []  # the page is converted in parts
-    assert [*HostPage(text, is_excerpt=True).sphinx_markup()] == []  # the page of the post reports it
+    assert [line for line, _, _ in page.sphinx_markup(text)] == [3]
+    assert [*page.sphinx_markup(text)] == []  # the page is converted in parts
+    assert [*HostPage(text, is_excerpt=True).sphinx_markup(text)] == []  # the page of the post reports it
+
+
+def test_markup_of_sphinx_counts_if_the_host_converts_it(tmp_path):
+    """Hooks and macros can leave out what the file of a page has for Sphinx."""
+    file = tmp_path / "page.md"
+    file.write_text("{% if sphinx %}\n{model}`net`\n{% endif %}\n\n{params}`net`\n\n.. model-structure:: a\n")
+    found = HostPage("", file).sphinx_markup("{params}`net` and `{model}`")
+    assert [(line, raw) for line, raw, _ in found] == [(5, "{params}`net`")]
