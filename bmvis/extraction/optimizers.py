@@ -62,18 +62,41 @@ def unpack(returned: Any, factory: str) -> tuple[nn.Module, tuple[Any, ...]]:
     if isinstance(returned, nn.Module):
         return returned, ()
     if not (isinstance(returned, tuple | list) and returned and isinstance(returned[0], nn.Module)):
-        inside = _module_inside(returned)
-        hint = f"its attribute {inside!r} is one: return that" if inside else ""
-        if returned is None:
-            hint = "its `return` may be missing"
+        hint = _hint_for(returned)
         expected = "a factory must return a torch.nn.Module"
         raise FactoryError(f"{factory!r} returned {a_type(returned)}", hint=f"{expected}; {hint}" if hint else expected)
     model, *rest = returned
-    flat = [thing for other in rest if other is not None for thing in _flatten(other)]
+    flat = [_without_accelerate(thing) for other in rest if other is not None for thing in _flatten(other)]
     for thing in flat:
         if not (_is_optimizer(thing) or _is_scheduler(thing)):
             raise FactoryError(f"{factory!r} returned a module and {a_type(thing)}", hint=_RETURNS)
     return model, tuple(flat)
+
+
+def _hint_for(returned: Any) -> str:
+    """Return where the module is in what a factory returned; '' if that is unknown."""
+    if returned is None:
+        return "its `return` may be missing"
+    if issubclass(type(returned), type) and issubclass(returned, nn.Module):
+        return "call the class that it returns"
+    if type(returned).__module__.startswith("torch.export"):
+        return "return its module()"  # the graph module that it has as an attribute has no parameters
+    if type(returned) is dict:
+        key = next((key for key in returned if type(key) is str and isinstance(returned[key], nn.Module)), "")
+        return f"its item {user_text.safe_text(key)!r} is one: return that" if key else ""
+    inside = _module_inside(returned)
+    return f"its attribute {inside!r} is one: return that" if inside else ""
+
+
+def _without_accelerate(thing: Any) -> Any:
+    """Return the optimizer or scheduler in a wrapper of accelerate, which shares its parameter groups.
+
+    https://huggingface.co/docs/accelerate/package_reference/torch_wrappers
+    """
+    if type(thing).__module__.partition(".")[0] != "accelerate":
+        return thing
+    inner = introspection.attribute(thing, "optimizer" if _is_optimizer(thing) else "scheduler")
+    return inner if _is_optimizer(inner) or _is_scheduler(inner) else thing
 
 
 def _module_inside(wrapper: Any, depth: int = _WRAPPED) -> str:

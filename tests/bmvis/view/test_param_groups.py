@@ -292,6 +292,31 @@ def test_invalid_return_values_are_rejected(returned, message):
     assert raised.value.message == message
 
 
+@pytest.mark.parametrize(
+    ("returned", "hint"),
+    [
+        ({"name": "x", "model": nn.Linear(1, 1)}, "its item 'model' is one: return that"),
+        (nn.Linear, "call the class that it returns"),
+        (object.__new__(torch.export.ExportedProgram), "return its module()"),
+    ],
+    ids=["dictionary", "class", "exported program"],
+)
+def test_hint_names_the_module_in_what_was_returned(returned, hint):
+    with pytest.raises(FactoryError) as raised:
+        unpack(returned, "zoo:f")
+    assert raised.value.hint == f"a factory must return a torch.nn.Module; {hint}"
+
+
+def test_optimizers_that_accelerate_prepared_are_those_inside():
+    accelerate = pytest.importorskip("accelerate")
+    model = nn.Linear(4, 2)
+    optimizer = optim.Adam(model.parameters())
+    rate = optim.lr_scheduler.StepLR(optimizer, 1)
+    model, returned = unpack(accelerate.Accelerator(cpu=True).prepare(model, optimizer, rate), "zoo:f")
+    [found] = note_groups(capture_live(model), returned).tree.optimizers
+    assert (found.type, found.schedulers) == ("Adam", ("StepLR",))
+
+
 def configured(form: str) -> object:
     """Return what `configure_optimizers` of a LightningModule returns, in each documented form."""
     model = nn.Linear(4, 2)
