@@ -16,7 +16,8 @@ ALL_OPERATIONS = "all operations"
 OTHER_THREADS = "operations in other threads"
 """The entry in `Call.uncounted` if a module runs in a thread of its own, where operations are not seen."""
 GENERATOR = "results of a generator"
-"""The entry in `Call.uncounted` if the model returns a generator with many items, which are not all computed."""
+"""The entry in `Call.uncounted` if a module returns a generator, whose items are computed after its call. Of the model
+itself, up to 100 items are computed and counted."""
 Span = tuple[int, int]
 """Minimum and maximum."""
 

@@ -6,8 +6,9 @@ The hooks of `Recorder` are global ones, which PyTorch runs for each module.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import GeneratorType
 from typing import Any
 
 import torch
@@ -18,10 +19,12 @@ from bmvis.extraction.dataflow.dataflow_recorder import DataflowRecorder
 from bmvis.extraction.modules import LiveModel
 from bmvis.extraction.outputs import read_outputs
 from bmvis.model.call import Output
-from bmvis.model.call_summary import ALL_OPERATIONS, OTHER_THREADS, merged
+from bmvis.model.call_summary import ALL_OPERATIONS, GENERATOR, OTHER_THREADS, merged
 
 MAX_OUTSIDE_MODULES = 1000
 """Maximum number of modules outside the model that are recorded."""
+_LAZY = (GeneratorType, map, filter)
+"""Classes of iterators that compute their items when they are read."""
 
 
 class Seen:
@@ -59,6 +62,7 @@ class Recorder:
         """Ids of tensors that an operation used while none of their modules was running."""
         self.outside_modules: dict[int, nn.Module] = {}
         """Modules with parameters that ran and are not in the tree, by id."""
+        self._root = live.root
         self._members = {id(module) for module in live.modules}
         self._owners = _owners(live)
         self._own_hooks: dict[int, Any] = {}
@@ -103,6 +107,8 @@ class Recorder:
         seen = self.seen.get(id(module))
         if seen is None:
             return
+        if _computes_later(output, is_read=module is self._root):
+            seen.uncounted.add(GENERATOR)
         with torch._C.DisableTorchFunction():  # under `torch.device`, each query of a tensor would run a mode
             seen.add_inputs(read_outputs((args, *keywords)))
             if id(module) not in self._own_hooks:
@@ -113,6 +119,11 @@ class Recorder:
         self.running.append(id(module))
         if self.dataflow:
             self.dataflow.stack.resume(module)
+
+    def add_items(self, module: nn.Module, items: list[Any]) -> None:
+        """Add what was read from the iterator that the model returned to its outputs."""
+        if id(module) in self.seen:
+            self.seen[id(module)].add_outputs(read_outputs(items))
 
     def _after_own_hooks(self, module: nn.Module, _args: Any, output: Any) -> None:
         self.seen[id(module)].add_outputs(read_outputs(output))
@@ -153,6 +164,19 @@ class Recorder:
         """Record that no operation was counted."""
         for seen in self.seen.values():
             seen.uncounted.add(ALL_OPERATIONS)
+
+
+def _computes_later(output: Any, *, is_read: bool) -> bool:
+    """Return whether an output has items that are computed after the call of the module, outside of it.
+
+    Args:
+        output: what the module returned.
+        is_read: whether bmvis reads an iterator itself, as it does for the model.
+    """
+    if isinstance(output, _LAZY):
+        return not is_read
+    inside = output.values() if isinstance(output, Mapping) else output if isinstance(output, tuple | list) else ()
+    return any(isinstance(value, _LAZY) for value in inside)
 
 
 def _owners(live: LiveModel) -> dict[int, set[int]]:

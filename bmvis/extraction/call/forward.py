@@ -201,6 +201,7 @@ def _items(output: Iterator[Any], model: nn.Module, recorder: Recorder) -> list[
     """Return the first items of a generator, which computes them now."""
     recorder.resume(model)
     items = list(islice(output, MAX_ITEMS))
+    recorder.add_items(model, items)
     if len(items) == MAX_ITEMS:
         if id(model) in recorder.seen:
             recorder.seen[id(model)].uncounted.add(GENERATOR)

@@ -146,6 +146,50 @@ def test_first_items_of_a_generator_are_computed(items: int, calls: int, uncount
     assert (layer.calls, root.macs, root.uncounted) == (calls, layer.macs, uncounted)
 
 
+class Scales(nn.Module):
+    """Yields one result for each of its layers, which are computed when they are read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(4, size) for size in (3, 5))
+
+    def forward(self, x: torch.Tensor) -> Iterator[torch.Tensor]:
+        for layer in self.layers:
+            yield layer(x)
+
+
+class ReadsScales(nn.Module):
+    def __init__(self, read: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.scales = Scales()
+        self.read = read
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.read(self.scales(x))
+
+
+def test_outputs_of_a_model_that_returns_a_generator() -> None:
+    root = trace_call(capture_live(Scales()), [torch.zeros(2, 4)], {}).root.call
+    assert root is not None
+    assert ([one.shape for one in root.outputs], root.macs, root.uncounted) == ([(2, 3), (2, 5)], 2 * 4 * (3 + 5), ())
+
+
+@pytest.mark.parametrize(
+    ("read", "macs", "of_root"),
+    [(list, 2 * 4 * (3 + 5), ()), (lambda scales: {"later": scales}, 0, ("results of a generator",))],
+    ids=["read", "returned"],
+)
+def test_module_that_returns_a_generator_has_a_minimum(
+    read: Callable[[Any], Any], macs: int, of_root: tuple[str, ...]
+) -> None:
+    tree = trace_call(capture_live(ReadsScales(read)), [torch.zeros(2, 4)], {})
+    root, scales = tree.root.call, tree.modules[tree.index_of["scales"]].call
+    assert root is not None
+    assert scales is not None
+    assert (root.macs, root.uncounted) == (macs, of_root)
+    assert (scales.macs, scales.uncounted) == (0, ("results of a generator",))
+
+
 def test_frozen_torchscript_has_shapes_and_macs() -> None:
     frozen = torch.jit.freeze(torch.jit.script(nn.Sequential(nn.Linear(4, 3)).eval()))
     call = called(frozen).root.call
