@@ -6,6 +6,7 @@ A browser ignores unknown elements, and docutils takes `.. model-structure: zoo:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 from docutils import nodes
@@ -101,7 +102,7 @@ def _in_text(paragraph: nodes.paragraph) -> Iterator[tuple[int, OptionError]]:
 def _roles(paragraph: nodes.Element, *, is_rst: bool) -> Iterator[tuple[int, OptionError]]:
     """Yield the roles of the other format."""
     line = 0
-    for child, following in zip(paragraph.children, [*paragraph.children[1:], None], strict=True):
+    for child, following in zip_longest(paragraph.children, paragraph.children[1:]):
         if isinstance(child, nodes.Text) and (is_rst or isinstance(following, nodes.literal)):
             for found in (_MYST_ROLE if is_rst else _RST_ROLE).finditer(child):
                 role = f":{found[1]}:" if is_rst else f"{{{found[1]}}}"

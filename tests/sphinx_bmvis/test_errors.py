@@ -3,6 +3,9 @@
 import re
 
 import pytest
+from docutils import nodes
+
+from sphinx_bmvis.elements import _roles
 
 PAGE = """\
 Wrong
@@ -250,3 +253,7 @@ def test_roles_of_the_other_format_and_elements_in_sentences_are_reported(make_s
         f"md:3: WARNING: {NOTHING} role ':params:' (write {{params}}`…`)",
         f"md:3: WARNING: {NOTHING} {fact.format('model-params')}",
     ]
+
+
+def test_paragraph_without_content_is_accepted():
+    assert list(_roles(nodes.paragraph(), is_rst=True)) == []
