@@ -81,6 +81,8 @@ def import_object(reference: Reference, allow: tuple[str, ...] = (EVERYTHING,)) 
 def _value(holder: Any, key: str | int, where: str) -> Any:
     """Return the value of a key in a dictionary, or of an index in a list."""
     if not isinstance(holder, Mapping) and not (isinstance(key, int) and isinstance(holder, Sequence)):
+        if not isinstance(holder, Sequence) and hasattr(type(holder), "__getitem__"):
+            return _registered(holder, key, where)
         raise FactoryError(f"{where!r} is {a_type(holder)}, not a dictionary", hint="name a dictionary of factories")
     try:
         return holder[key]  # type: ignore[index]  # mypy does not narrow by the key
@@ -89,6 +91,17 @@ def _value(holder: Any, key: str | int, where: str) -> Any:
     except KeyError as error:
         hint = nearest(str(key), [str(known) for known in holder if _is_key(known)])
         raise FactoryError(f"{where!r} has no key {key!r}", hint=hint) from error
+
+
+def _registered(registry: Any, key: str | int, where: str) -> Any:
+    """Return the value of a key in an object with `__getitem__`, such as a registry or an enumeration."""
+    try:
+        with user_code():
+            return registry[key]
+    except KeyError as error:
+        raise FactoryError(f"{where!r} has no key {key!r}", hint=f"name a key of {a_type(registry)}") from error
+    except BaseException as error:
+        raise factory_error(f"{where}[{key!r}] raised", error) from error
 
 
 def _is_key(key: object) -> bool:
@@ -156,10 +169,19 @@ def _refused(target: Any, reference: Reference) -> FactoryError | None:
             str(found.replace(default=found.empty, annotation=found.empty)) for found in signature.parameters.values()
         ]
         takes = f"expected: {', '.join(known)}" if known else "expected no arguments"
-        if known and not reference.called:
+        if _is_unbound(target):
+            takes = f"{target.__qualname__!r} is a method: name a function, or a class method"
+        elif known and not reference.called:
             takes = f"write {reference.text}({_required(signature)})"
         return FactoryError(f"invalid arguments in {reference.text!r}: {user_text.exception_text(error)}", hint=takes)
     return None
+
+
+def _is_unbound(target: Any) -> bool:
+    """Return whether a function is a method of a class, so that its first argument has to be an object of the class."""
+    holder = target.__qualname__.rpartition(".")[0] if inspect.isfunction(target) else ""
+    is_inner = holder and not holder.endswith("<locals>")
+    return bool(is_inner) and next(iter(inspect.signature(target).parameters), "") == "self"
 
 
 def _required(signature: inspect.Signature) -> str:

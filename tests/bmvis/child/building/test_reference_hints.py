@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from torch import nn
 
 from bmvis.child.building import loader
 from bmvis.errors import FactoryError
@@ -69,3 +70,42 @@ def test_folder_that_does_not_exist_is_named(tmp_path, monkeypatch):
     with pytest.raises(FactoryError) as raised:
         loader.import_object(parse_reference("unheard_of_name:build"))
     assert raised.value.hint.endswith(f"; {tmp_path / 'none'} in `path` does not exist")
+
+
+REGISTRY = """
+import enum
+from torch import nn
+
+class Registry:
+    def __getitem__(self, key):
+        return {"net": nn.Identity, "bad": 1 / (key != "bad")}[key]
+
+class Kind(enum.Enum):
+    SMALL = 1
+    def __call__(self):
+        return nn.Identity()
+    def build(self):
+        return nn.Identity()
+
+ZOO = Registry()
+"""
+
+
+def test_registries_and_enumerations_have_keys(tmp_path, monkeypatch):
+    (tmp_path / "registry_of_hints.py").write_text(REGISTRY)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def built(text):
+        parsed = parse_reference(f"registry_of_hints:{text}")
+        return loader.call(loader.import_object(parsed), parsed, "meta")[0]
+
+    for text in ('ZOO["net"]', 'Kind["SMALL"]'):
+        assert type(built(text)) is nn.Identity
+    for text, message in (
+        ('ZOO["nett"]', "has no key 'nett' (name a key of a Registry)"),
+        ('ZOO["bad"]', "raised ZeroDivisionError"),
+        ("Kind.build", "'Kind.build' is a method: name a function, or a class method"),
+    ):
+        with pytest.raises(FactoryError) as raised:
+            built(text)
+        assert message in str(raised.value)
