@@ -42,9 +42,7 @@ def make_rows(
     totals = subtree_totals(model)
     variants = {} if is_comparison else find_variants(model, folding, totals, buffers=options.buffers)
     dtypes, devices = rank_facts(model, dtype_of), rank_facts(model, device_of)
-    has_ties = bool(model.shared) or any(p.tied_to for module in model.modules for p in module.parameters)
-    has_facts = _has_facts(model, options)
-    represented = represented_modules(model, folding.groups) if has_ties or has_facts else []
+    represented = represented_modules(model, folding.groups) if _has_facts(model, options) else []
     occurrences = count_occurrences(model, folding.groups, totals)
     hidden = HiddenModules(model, folding)
     rows: list[Row] = []
@@ -62,9 +60,7 @@ def make_rows(
         )
         if variation := find_variation(group, model, folding, totals):
             row = _varied(row, variation)
-        if has_ties:
-            row = msgspec.structs.replace(row, targets=merged_targets(model, represented[number]))
-        if has_facts:
+        if represented:
             row = _with_facts(row, model, represented[number], options)
         if row.variation and row.variation.is_uniform:
             row = msgspec.structs.replace(row, variation=None)
@@ -82,14 +78,24 @@ def without_root(rows: Sequence[Row]) -> Sequence[Row]:
     return [msgspec.structs.replace(row, depth=row.depth - 1) for row in rows[1:]]
 
 
+def _has_ties(model: Model) -> bool:
+    """Return whether the model has a module or parameter in several places."""
+    return bool(model.shared) or any(p.tied_to for module in model.modules for p in module.parameters)
+
+
 def _has_facts(model: Model, options: Options) -> bool:
-    """Return whether rows have facts that `_merged` returns."""
-    return options.extra_repr or any(module.call or "groups=" in module.extra_repr for module in model.modules)
+    """Return whether rows have facts that `_with_facts` adds."""
+    return (
+        options.extra_repr
+        or _has_ties(model)
+        or any(module.call or "groups=" in module.extra_repr for module in model.modules)
+    )
 
 
 def _with_facts(row: Row, model: Model, represented: Sequence[int], options: Options) -> Row:
     """Return a row with the facts about all modules that it represents, also about each of similar ones."""
-    row = msgspec.structs.replace(row, **_merged(model, represented, options))
+    targets = merged_targets(model, represented)
+    row = msgspec.structs.replace(row, targets=targets, **_merged(model, represented, options))
     if row.variation is None:
         return row
     step = len(row.variation.members)
