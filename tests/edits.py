@@ -3,6 +3,8 @@
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -72,5 +74,19 @@ def write_database(name: str, width: int) -> Callable[[Path], object]:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(root / name)) as opened:
             opened.executescript(f"DROP TABLE IF EXISTS t; CREATE TABLE t (w); INSERT INTO t VALUES ({width});")
+
+    return edit
+
+
+def log_changes(name: str, width: int) -> Callable[[Path], object]:
+    """Change a database in a process that ends before the changes are in the database itself."""
+    code = (
+        "import os, sqlite3, sys; opened = sqlite3.connect(sys.argv[1]); opened.execute('PRAGMA journal_mode=WAL')\n"
+        "opened.execute('UPDATE t SET w = ?', [int(sys.argv[2])]); opened.commit(); os._exit(0)"
+    )
+
+    def edit(root: Path) -> None:
+        subprocess.run([sys.executable, "-c", code, str(root / name), str(width)], check=True)
+        assert (root / f"{name}-wal").stat().st_size
 
     return edit

@@ -15,6 +15,7 @@ import pytest
 from edits import (
     Row,
     bump_version,
+    log_changes,
     point_elsewhere,
     write,
     write_at_the_same_time,
@@ -247,6 +248,14 @@ STALE = {
         """,
         write_database("data/w.db", 4),
         before=write_database("data/w.db", 3),
+    ),
+    "log of a database": Row(
+        """
+        import sqlite3
+        opened = sqlite3.connect(ROOT / "data/logged.db"); width = opened.execute("SELECT w FROM t").fetchone()[0]
+        """,
+        log_changes("data/logged.db", 4),
+        before=write_database("data/logged.db", 3),
     ),
     "argument of a command": Row(
         "import subprocess; width = int(subprocess.check_output(['cat', str(ROOT / 'data/cat.txt')]))",

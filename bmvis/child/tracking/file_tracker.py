@@ -33,6 +33,9 @@ from bmvis.source.environment import variable_digest
 from bmvis.worker.protocol import DependencyKind
 
 _getframe = sys._getframe
+_DATABASE_LOGS = ("-wal", "-journal")
+"""Ends of the names of files with changes that are not in the database yet. SQLite reads them, and also those that only
+read a database create and remove them. https://www.sqlite.org/tempfiles.html"""
 _METADATA = importlib.metadata.__file__
 """The module that looks for installed distributions in each folder of `sys.path`; other names do not matter to it."""
 _ACCESSOR: Any = getattr(pathlib, "_NormalAccessor", FileNotFoundError)
@@ -153,9 +156,10 @@ class FileTracker:
             name, query = file.removeprefix("file:").partition("?")[::2]
             path = self.record.paths.absolute(unquote(name))
         if path and self.record.paths.is_in_scope(path):
-            if "mode=ro" not in query:
-                self.record.written.add(path)
-            self.record.note("file", path, frame)
+            logs = [f"{path}{end}" for end in _DATABASE_LOGS]
+            self.record.written.update(logs if "mode=ro" in query else (path, *logs))
+            for part in (path, *logs):
+                self.record.note("file", part, frame)
         self.record.opened.start(self.record.paths.roots)  # for `ATTACH`
 
     def _on_native(self, frame: FrameType, file: Any) -> None:
