@@ -7,7 +7,7 @@ its own, but all have the same relation to the other tower.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from bmvis.model.labels import merge_all
@@ -91,22 +91,25 @@ def _paired(places: Mapping[str, list[str]]) -> Iterator[str]:
 def merged_targets(model: Model, indices: Sequence[int]) -> dict[str, str]:
     """Return names for what the first module of a row is tied to, if its other modules are tied to something else.
 
-    An example is `a.layers.0-3.weight` for `a.layers.0.weight`.
+    An example is `a.layers.0-3.weight` for `a.layers.0.weight`. A tie inside a block has the name that it has in the
+    first block, as all other facts of a row do.
     """
     first = model.modules[indices[0]]
+    paths = [model.paths[index] for index in indices]
     found: dict[str, str] = {}
     if first.shared_with is not None:
-        shared = [model.modules[index].shared_with or "" for index in indices]
-        found |= _merged(shared)
+        found |= _merged(paths, [model.modules[index].shared_with or "" for index in indices])
     for number, parameter in enumerate(first.parameters):
         if parameter.is_tied:
             same = [model.modules[index].parameters[number] for index in indices]
-            found |= _merged(one.tied_to for one in same)
-            for keys in zip(*(one.tied_by for one in same), strict=True):
-                found |= _merged(keys)
+            keys = [child_path(path, parameter.name) for path in paths]
+            found |= _merged(keys, [one.tied_to for one in same])
+            for others in zip(*(one.tied_by for one in same), strict=True):
+                found |= _merged(keys, others)
     return found
 
 
-def _merged(targets: Iterable[str]) -> dict[str, str]:
+def _merged(origins: Sequence[str], targets: Sequence[str]) -> dict[str, str]:
     distinct = list(dict.fromkeys(targets))
-    return {distinct[0]: ", ".join(merge_all(distinct))} if len(distinct) > 1 else {}
+    is_inside = len(set(map(relative_path, origins, targets))) == 1
+    return {} if is_inside or len(distinct) == 1 else {distinct[0]: ", ".join(merge_all(distinct))}

@@ -104,3 +104,12 @@ def test_pairs_at_two_levels() -> None:
             same.lin = block.lin
     text = to_text(page_of(one, other))
     assert "(same module as a.0-2.layers.0-1.lin)" in text
+
+
+def test_tie_inside_a_block_has_the_name_in_the_first_block() -> None:
+    blocks = tower()
+    for block in blocks.layers:
+        block.out.weight = block.lin.weight
+    html = to_html(page_of(blocks), "m")
+    assert "tied to a.layers.0.lin.weight" in html
+    assert "0-3.lin.weight" not in html
