@@ -57,7 +57,7 @@ def portable_text(text: str, cwd: Path) -> str:
         cwd: a folder of the project.
     """
     text = readable(text)
-    folders = _folders(cwd) if any(mark in text for mark in _SEPARATORS) else ()
+    folders = _folders(cwd) if _may_have_path(text) else ()
     for folder in folders:
         if folder.sign in text:
             text = re.sub(folder.pattern, folder.short, text)
@@ -104,13 +104,17 @@ def _portable_problem(problem: Problem | None, cwd: Path) -> Problem | None:
 def _portable_module(module: Module, cwd: Path) -> Module:
     """Return the module itself if no text of it can have a path, as in nearly all models."""
     settings = module.settings or {}
-    if not any(mark in text for text in (module.extra_repr, *settings.values()) for mark in _SEPARATORS):
+    if not any(map(_may_have_path, (module.extra_repr, *settings.values()))):
         return module
     return msgspec.structs.replace(
         module,
         extra_repr=portable_text(module.extra_repr, cwd),
         settings=module.settings and {name: portable_text(text, cwd) for name, text in settings.items()},
     )
+
+
+def _may_have_path(text: str) -> bool:
+    return any(separator in text for separator in _SEPARATORS)
 
 
 @lru_cache(maxsize=8)

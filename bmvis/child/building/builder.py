@@ -298,8 +298,7 @@ def _with_notes(model: Model, notes: tuple[str, ...]) -> Model:
 
 def _may_repeat(task: _Task, model: Model) -> bool:
     """Return whether a model is small enough for a second build on the CPU, within the memory limit of the build."""
-    limit = memory_limit.allowed(task.request)
-    return _is_small(model) and not (limit and subtree_totals(model)[0].stored_bytes > limit)
+    return _is_small(model) and not _too_large(task, model)
 
 
 def _is_small(model: Model) -> bool:
