@@ -564,6 +564,41 @@ def test_menu_closes(way, lora):
         assert focused(lora) == "query,value (Linear)"
 
 
+SCROLL_OTHER_PART = """() => {
+  const part = document.createElement("div");
+  part.style.cssText = "position: fixed; bottom: 0; width: 20px; height: 20px; overflow: auto";
+  part.append(document.createElement("div"));
+  part.firstChild.style.height = "200px";
+  document.querySelector("main").append(part);
+  return new Promise((done) => {
+    part.onscroll = () => setTimeout(done);
+    part.scrollTop = 50;
+  });
+}"""
+
+SCROLL_THEN_OPEN_MENU = """(id) => {
+  const row = document.getElementById(id).querySelector(":scope > div, :scope > details > summary");
+  scrollTo(0, 50);
+  row.focus({ preventScroll: true });
+  row.dispatchEvent(new KeyboardEvent("keydown", { key: "m", bubbles: true }));
+  return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
+
+
+def test_menu_stays_open_at_the_late_event_of_an_earlier_scroll(lora):
+    lora.page.set_viewport_size({"width": 1280, "height": 300})
+    lora.page.evaluate(SCROLL_THEN_OPEN_MENU, QUERY)
+    assert lora.page.evaluate("scrollY") == 50
+    assert lora.page.locator(".bmvis-menu").is_visible()
+
+
+def test_menu_stays_open_at_the_scroll_of_another_part_of_the_page(lora):
+    row(lora, QUERY).focus()
+    lora.page.keyboard.press("m")
+    lora.page.evaluate(SCROLL_OTHER_PART)
+    assert lora.page.locator(".bmvis-menu").is_visible()
+
+
 KEEP_TIMERS = """() => {
   const kept = [], real = { setTimeout, clearTimeout };
   window.setTimeout = (callback) => kept.push(callback);

@@ -4,7 +4,7 @@ window.bmvis.rows = { act, filterTree, indexOf, openFolded, openMenu, resetFilte
 
 listen("keydown", (event) => pressWithin(".bmvis-menu button", MENU_KEYS, event));
 // Also of what is inside the page, such as a tree that is wider than its column.
-addEventListener("scroll", () => isMenuOpen() && menu.hidePopover(), { capture: true, passive: true });
+addEventListener("scroll", () => isMenuOpen() && hasRowMoved() && menu.hidePopover(), { capture: true, passive: true });
 listen("change", ({ target }) => {
   if (target.matches(".bmvis-check")) togglePick(rootOf(target), itemOf(target));
 });

@@ -16,6 +16,7 @@ menu.addEventListener("toggle", () => {
 });
 
 let closing = 0;
+let placeOfRow = new DOMRect();
 
 const isMenuOpen = () => menu.matches(":popover-open");
 
@@ -39,8 +40,15 @@ function openMenu(item) {
   clearTimeout(closing);
   rootOf(item).append(menu);
   menu.showPopover();
-  placeMenu(rowOf(item).getBoundingClientRect(), opener.getBoundingClientRect().right);
+  placeOfRow = rowOf(item).getBoundingClientRect();
+  placeMenu(placeOfRow, opener.getBoundingClientRect().right);
   menu.firstChild.focus({ preventScroll: true });
+}
+
+// The event of a scroll is late, so it can be that of one before the menu opened, or of another part of the page.
+function hasRowMoved() {
+  const { x, y } = rowOf(opener.parentElement).getBoundingClientRect();
+  return x !== placeOfRow.x || y !== placeOfRow.y;
 }
 
 // Below the row, or above it where there is no room; never over it, and inside the window.
