@@ -15,7 +15,7 @@ from bmvis.comparison.key_map import RenamedKey, renamed_keys
 from bmvis.comparison.lines import IMPACTS, DriftLine
 from bmvis.comparison.model_changes import ModelChanges
 from bmvis.comparison.optimizer_state import OptimizerState, optimizer_state
-from bmvis.comparison.summing import sum_up
+from bmvis.comparison.summary.summing import sum_up
 from bmvis.comparison.tensor_changes import Impact
 from bmvis.model.totals import Totals, subtree_totals
 from bmvis.model.tree import Model

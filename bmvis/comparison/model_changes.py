@@ -9,7 +9,6 @@ import msgspec
 from bmvis.comparison.alignment import AlignedPair, align
 from bmvis.comparison.call_changes import call_changes
 from bmvis.comparison.checkpoint import CODE
-from bmvis.comparison.collapsing import MAX_NAMES
 from bmvis.comparison.configuration_changes import configuration_changes
 from bmvis.comparison.ignored import Ignored
 from bmvis.comparison.lines import DriftLine, fact_line
@@ -23,6 +22,7 @@ from bmvis.comparison.sizes import resized
 from bmvis.comparison.state_code_changes import state_code_changes
 from bmvis.comparison.structure_changes import StructureChanges
 from bmvis.comparison.subtree_facts import SubtreeFacts
+from bmvis.comparison.summary.common_parents import MAX_NAMES
 from bmvis.comparison.tensor_changes import ChangedFact, Impact, tensor_changes
 from bmvis.comparison.wiring_changes import wiring_changes
 from bmvis.model.preorder import child_path

@@ -1,6 +1,6 @@
 """Few lines for the changes of settings: values of many blocks become a range, and many modules their common parent.
 
-`bmvis.comparison.summing` merges the rest, as it does for all changes.
+`bmvis.comparison.summary.summing` merges the rest, as it does for all changes.
 """
 
 from __future__ import annotations

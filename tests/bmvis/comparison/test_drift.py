@@ -9,9 +9,9 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from bmvis.comparison.drift import find_drift, total_lines
-from bmvis.comparison.joining import join_lines
 from bmvis.comparison.lines import fact_line
 from bmvis.comparison.moves import moving
+from bmvis.comparison.summary.module_lines import join_lines
 from bmvis.comparison.tensor_changes import ChangedFact
 from bmvis.extraction.modules import capture
 from bmvis.model.totals import Totals

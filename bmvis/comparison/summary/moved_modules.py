@@ -8,9 +8,9 @@ from collections.abc import Hashable, Iterator, Sequence
 
 import msgspec
 
-from bmvis.comparison.collapsing import Merged
-from bmvis.comparison.joining import most_serious
 from bmvis.comparison.lines import DriftLine
+from bmvis.comparison.summary.merged_lines import Merged
+from bmvis.comparison.summary.module_lines import most_serious
 from bmvis.model.labels import is_series, label, merged_path, series_label, split_number
 from bmvis.model.preorder import child_path
 

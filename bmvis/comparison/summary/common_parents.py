@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterator, Sequence
-from typing import NamedTuple
 
 import msgspec
 
 from bmvis.comparison.lines import IMPACTS, DriftLine, Part
+from bmvis.comparison.summary.merged_lines import NUMBER, SIZED, Merged, each_of, number_range, ranged
 from bmvis.model.labels import common_path
 from bmvis.model.tree import Model
 
@@ -18,19 +18,7 @@ MAX_NAMES = 4
 """Names of tensors, and pairs of sizes, in a line."""
 _ALONE = {"order", "tied", "shared", "moved", "renamed"}
 """Topics whose texts depend on the path."""
-_SIZED = {"shape", "added", "removed"}
-NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?![\w.])")
-_COUNTED = re.compile(r"(parameters?)(\)?)$")
 _INTEGER = re.compile(r"\d+")
-
-
-class Merged(NamedTuple):
-    """Lines that become one."""
-
-    order: int
-    """The position of the first one."""
-    path: str
-    lines: tuple[DriftLine, ...]
 
 
 def collapse(found: Sequence[Merged], before: Model, after: Model) -> list[Merged]:
@@ -79,7 +67,7 @@ def _family(line: DriftLine, *, with_classes: bool) -> Hashable | None:
     """Return what is equal for lines that can be one; None for a line that cannot."""
     if line.was is not None or line.subject or line.parts or line.topic in _ALONE:
         return None
-    if line.kind == "changed" and line.topic in _SIZED:
+    if line.kind == "changed" and line.topic in SIZED:
         return line.topic if line.topic == "shape" else (line.topic, line.impact)
     if line.topic == "class" and with_classes:
         return line.topic, line.impact
@@ -103,7 +91,7 @@ def _one_line(lines: Sequence[DriftLine], model: Model) -> DriftLine:
         modules = f"{len(lines):,} modules in {path or 'the root'}"
         return msgspec.structs.replace(first, subject=modules, text=each_of(ranged([line.text for line in lines])))
     text = _text(lines, model, path)
-    if first.topic not in _SIZED and len({(line.before, line.after) for line in lines}) == 1:
+    if first.topic not in SIZED and len({(line.before, line.after) for line in lines}) == 1:
         first = msgspec.structs.replace(first, before=lines[0].before, after=lines[0].after)
     return msgspec.structs.replace(first, text=text)
 
@@ -115,7 +103,7 @@ def _text(lines: Sequence[DriftLine], model: Model, path: str) -> str:
     if topic == "shape":
         return f"sizes of {tensors:,} tensors: {_sizes(lines)}"
     named = ", ".join(names) if len(names) <= MAX_NAMES and all(line.names for line in lines) else ""
-    if topic in _SIZED:
+    if topic in SIZED:
         return f"{named}: {topic} ({tensors:,} tensors)" if named else f"{tensors:,} tensors {topic}"
     if tensors and topic != "parametrized":
         text = f"{named}: {fact_of(lines[0])}" if named else fact_of(lines[0])
@@ -144,7 +132,7 @@ def _sizes(lines: Sequence[DriftLine]) -> str:
     if len(pairs) <= MAX_NAMES:
         return ", ".join(f"{was} → {is_now}" for was, is_now in sorted(pairs))
     sides = [sorted(side) for side in zip(*pairs, strict=True)]
-    return " → ".join(_range([str(side[0]), str(side[-1])]) for side in sides)
+    return " → ".join(number_range([str(side[0]), str(side[-1])]) for side in sides)
 
 
 def _part(merged: Merged) -> Part:
@@ -152,24 +140,3 @@ def _part(merged: Merged) -> Part:
     line = merged.lines[0]
     text = ranged([one.text for one in merged.lines])
     return Part(f"{merged.path or 'the root'} {text}", line.impact, line.topic, line.before, line.after)
-
-
-def each_of(text: str) -> str:
-    """Return a text that begins with a class, for several modules of that class."""
-    return _COUNTED.sub(r"\1 each\2", text)
-
-
-def ranged(texts: Sequence[str]) -> str:
-    """Return texts that differ in numbers as one, with ranges: `Linear, 12-48 parameters`."""
-    if len(set(texts)) == 1:
-        return texts[0]
-    columns = zip(*(NUMBER.findall(text) for text in texts), strict=True)
-    ranges = iter([_range(column) for column in columns])
-    return NUMBER.sub(lambda _: next(ranges), texts[0])
-
-
-def _range(numbers: Sequence[str]) -> str:
-    found = sorted({int(number.replace(",", "")) for number in numbers})
-    style = "," if any("," in number for number in numbers) else ""
-    least, most = (f"{number:{style}}" for number in (found[0], found[-1]))
-    return least if least == most else f"{least}-{most}"
