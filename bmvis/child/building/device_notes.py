@@ -1,12 +1,16 @@
-"""Texts about code that can do something else on the meta device than on the CPU."""
+"""Notes of models whose code can do something else on the meta device than on the CPU."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from bmvis.child import tracebacks
 from bmvis.child.building import loader
+from bmvis.model.tree import Model, Problem
+from bmvis.reference import Reference
 
 if TYPE_CHECKING:
     from bmvis.extraction.meta_device.device_reads import DeviceReads
@@ -14,6 +18,29 @@ if TYPE_CHECKING:
 
 MAX_PLACES = 3
 """Maximum number of lines in the note about code that checks the device or address of a tensor."""
+
+
+def with_notes(model: Model, notes: tuple[str, ...]) -> Model:
+    """Return a model with more notes, in front of its own."""
+    return msgspec.structs.replace(model, notes=(*(note for note in notes if note not in model.notes), *model.notes))
+
+
+def with_failure(model: Model, reference: Reference, failure: Failure, reason: str) -> Model:
+    """Return a model from the meta device with the warning that an operation failed, which its factory caught.
+
+    Args:
+        model: the model.
+        reference: its reference.
+        failure: the failure of the operation.
+        reason: why there is no model from the CPU; '' if none was requested.
+    """
+    where, what = reference.text, failure_text(failure)
+    problem = Problem(
+        f"the tree of {where!r} may be incomplete: on the meta device, {what}, which the factory caught"
+        + (f"; {reason}" if reason else ""),
+        hint="set device: cpu, or change the factory so that it does not read the values of tensors",
+    )
+    return msgspec.structs.replace(model, incomplete=problem)
 
 
 def failure_text(failure: Failure) -> str:
