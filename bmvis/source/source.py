@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from bmvis.errors import BmvisError, FactoryError, InvalidReferenceError, nearest
+from bmvis.errors import BmvisError, FactoryError
 from bmvis.model.call_summary import without_calls
 from bmvis.options import inputs as inputs_of
 from bmvis.options.definitions import Device
 from bmvis.reference import Reference, is_name, parse_reference
-from bmvis.reference_patterns import parse_pattern
 from bmvis.source.allowed_references import EVERYTHING, AllowList
 from bmvis.source.build_job import BuildJob, SiteSettings
 from bmvis.source.cache import Cache
@@ -27,7 +26,7 @@ from bmvis.source.dependencies import ARGUMENTS, FOLDERS, entry_dependency
 from bmvis.source.digest_memo import DigestMemo
 from bmvis.source.modes import Mode
 from bmvis.source.name_patterns import NamedModel, NamePattern
-from bmvis.source.pattern_matches import WHAT_MATCHES, matching_names, matching_records, passed_over_text, with_names
+from bmvis.source.pattern_finder import PatternFinder
 from bmvis.source.portable import portable_error, portable_model
 from bmvis.source.pyproject import Project, read_project
 from bmvis.source.recorded import MissingSnapshotError, no_torch, read_recorded, with_drift
@@ -118,6 +117,13 @@ class Source:
         found = read_project(self._cwd)
         return msgspec.structs.replace(found, snapshots=self._snapshots) if self._snapshots else found
 
+    @cached_property
+    def _patterns(self) -> PatternFinder:
+        is_live = self._mode != "snapshot"
+        return PatternFinder(
+            self.project, self._settings, self._builder, self._allow, is_live=is_live, lacks_torch=self._lacks_torch
+        )
+
     def resolve(self, reference: str, device: Device = "auto", inputs: str = "", *, figure: bool = False) -> Built:
         """Return the captured model of a factory reference or a name, with its dataflow if `figure`.
 
@@ -166,7 +172,15 @@ class Source:
             BmvisError: the text is not a pattern, its module is not allowed or cannot be imported, or nothing matches.
         """
         pattern = pattern.strip()
-        return self._once(self._lists, pattern, lambda: self._list(pattern))
+        return self._once(self._lists, pattern, lambda: self._patterns.find_all(pattern))
+
+    def find_named(self, pattern: NamePattern) -> Listed:
+        """Return the names that a pattern in pyproject.toml gives to models. A model that is named there has no other.
+
+        Raises:
+            BmvisError: the module cannot be imported, or a name is not valid or used twice.
+        """
+        return self._patterns.find_named(pattern)
 
     def drawings(self) -> Cache | None:
         """Return the cache for drawings of live models; None if there is no cache, or for snapshots."""
@@ -245,50 +259,6 @@ class Source:
         entry = map(self._entry_of, filter(None, names))
         installed = self._builder.installed_dependencies(built.installed)
         return msgspec.structs.replace(built, dependencies=(*built.dependencies, *entry, *installed))
-
-    def _list(self, pattern: str) -> Listed:
-        if ":" not in pattern:
-            is_live = self._mode != "snapshot"
-            listed = matching_names(self.project, pattern, self.find_named if is_live else None)
-            hint = nearest(pattern, self.project.models) or "pyproject.toml defines no models in [tool.bmvis.models]"
-        elif self._mode == "snapshot":
-            listed = matching_records(self.project, pattern)
-            hint = "in mode snapshot, a model needs a name in [tool.bmvis.models]"
-        else:
-            listed = self._factories(parse_pattern(pattern))
-            hint = WHAT_MATCHES
-        if not listed.references and self._lacks_torch and ":" in pattern:
-            raise no_torch(pattern, "", self._settings.python)
-        if not listed.references:
-            hint = passed_over_text(pattern, listed.passed_over) or hint
-            raise InvalidReferenceError(f"the pattern {pattern!r} matches no model", hint=hint)
-        if listed.passed_over:
-            _LOG.info("%s", passed_over_text(pattern, listed.passed_over))
-        return listed
-
-    def find_named(self, pattern: NamePattern) -> Listed:
-        """Return the names that a pattern in pyproject.toml gives to models. A model that is named there has no other.
-
-        Raises:
-            BmvisError: the module cannot be imported, or a name is not valid or used twice.
-        """
-        found = self._builder.find_all(
-            self._settings.project_job(pattern.pattern, pattern.settings, "auto", self.project)
-        )
-        return with_names(self.project, pattern, found)
-
-    def _factories(self, pattern: Reference) -> Listed:
-        """Return the factories of the module, from the cache or the worker, that the allow list permits."""
-        self._allow.require_module(pattern)
-        job = self._settings.job(pattern, self.project)
-        if pattern.each_call:  # a function that runs
-            job = msgspec.structs.replace(
-                job, allow=self._allow.entries_for(Reference("", pattern.module, pattern.each or ""))
-            )
-        listed = self._builder.find_all(job)
-        parsed = map(parse_reference, listed.references)
-        found = (reference.text for reference in parsed if self._allow.allows(reference.module, reference.attribute))
-        return msgspec.structs.replace(listed, references=tuple(found))
 
     def _inputs_entries(self, written: str) -> tuple[str, ...]:
         """Return the allow entries that match the function that makes the inputs, if there is one."""
