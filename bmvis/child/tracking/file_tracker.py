@@ -2,7 +2,7 @@
 
 Runs in the child process. Python's audit events report opened files and listed folders
 (https://docs.python.org/3/library/audit_events.html). No event reports `os.stat`, which `exists`, `is_file` and
-`realpath` use, so `os.stat` and related functions are wrapped.
+`realpath` use, so `os.stat` and related functions are wrapped (`os_functions.py`).
 
 Files that native code opens are seen if `native_files.py` wraps the reader, if they are mapped into memory, or if
 `os.stat` checks them first. Of other processes, the files that their commands name are recorded (`command_files.py`),
@@ -11,10 +11,8 @@ and what a fork of this process accesses.
 
 from __future__ import annotations
 
-import functools
 import importlib.metadata
 import os
-import pathlib
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -23,11 +21,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from bmvis.child import INITIAL_ENVIRONMENT
-from bmvis.child.tracking import bytecode, command_files, listed_files, source_opens
+from bmvis.child.tracking import bytecode, command_files, listed_files, os_functions, source_opens
 from bmvis.child.tracking.chance_reads import ChanceReads
 from bmvis.child.tracking.environment_reads import VariableReads
 from bmvis.child.tracking.file_record import AccessKey, FileRecord
-from bmvis.child.tracking.project_paths import below, open_folder, source_path
+from bmvis.child.tracking.project_paths import open_folder, source_path
 from bmvis.child.tracking.reentry import once
 from bmvis.source.environment import variable_digest
 from bmvis.worker.protocol import DependencyKind
@@ -38,8 +36,6 @@ _DATABASE_LOGS = ("-wal", "-journal")
 read a database create and remove them. https://www.sqlite.org/tempfiles.html"""
 _METADATA = importlib.metadata.__file__
 """The module that looks for installed distributions in each folder of `sys.path`; other names do not matter to it."""
-_ACCESSOR: Any = getattr(pathlib, "_NormalAccessor", FileNotFoundError)
-"""The class of Python 3.10 that has references to functions of `os`; a class without them in later versions."""
 _LEAVING = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname")
 """Audit events of the network."""
 _FORKS = ("os.fork", "os.forkpty")
@@ -64,9 +60,7 @@ class FileTracker:
             return
         self._is_installed = True
         sys.addaudithook(self._on_event)
-        for name in ("stat", "lstat", "access", "readlink", "open"):
-            self._wrap(name)
-        self._wrap_fstat()
+        os_functions.watch_paths(self.record, self._on_open)
         listed_files.watch_entries(self._note_listed)
         self._variables.install()
         self.chance.install()
@@ -227,53 +221,6 @@ class FileTracker:
         """Note a file that gets another name. Code can read it by that name, which can be outside of the project."""
         self._on_open(frame, source, "r", 0)
         self._on_writing(frame, target)
-
-    def _wrap(self, name: str) -> None:
-        """Replace a function of `os` that accesses a path without an audit event."""
-        original = getattr(os, name)
-
-        @functools.wraps(original)
-        def watched(path: Any, *arguments: Any, **keywords: Any) -> Any:
-            folder = keywords.get("dir_fd")
-            if name == "open" and folder is None:
-                return original(path, *arguments, **keywords)  # there is an audit event
-            with once(self.record.busy) as is_first:
-                if is_first:
-                    full_path = path if folder is None else below(folder, path)
-                    if name == "open":
-                        self._on_open(_getframe(1), full_path, None, arguments[0] if arguments else 0)
-                        return original(path, *arguments, **keywords)  # the event has not the folder
-                    follows = name not in ("lstat", "readlink") and keywords.get("follow_symlinks", True)
-                    mode = arguments[0] if arguments else keywords.get("mode")
-                    is_run = name == "access" and type(mode) is int and bool(mode & os.X_OK)
-                    self.record.note_state(
-                        full_path,
-                        _getframe(1),
-                        follows=follows,
-                        is_read=name != "lstat",
-                        is_run=is_run,
-                        is_state=name in ("stat", "lstat"),
-                    )
-            return original(path, *arguments, **keywords)
-
-        for known in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids):
-            if original in known:
-                known.add(watched)
-        setattr(os, name, watched)
-        if name in vars(_ACCESSOR):
-            setattr(_ACCESSOR, name, staticmethod(watched))
-
-    def _wrap_fstat(self) -> None:
-        original = os.fstat
-
-        @functools.wraps(original)
-        def watched(fd: int) -> os.stat_result:
-            with once(self.record.busy) as is_first:
-                if is_first:
-                    self.record.note_open_file(fd, _getframe(1))
-            return original(fd)
-
-        os.fstat = watched
 
     def _note_variable(self, name: str, frame: FrameType) -> None:
         with once(self.record.busy) as is_first:
