@@ -223,8 +223,20 @@ def parse_call(text: str, call: str) -> ast.Call:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", None) or type(error).__name__
         raise InvalidReferenceError(f"cannot parse the call in {short_text(text)!r}: {reason}", hint=_EXAMPLE) from None
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name | ast.Attribute):
-        raise InvalidReferenceError(f"{short_text(text)!r} is not a single call", hint=_EXAMPLE)
+    return require_single_call(text, node)
+
+
+def require_single_call(text: str, node: ast.expr) -> ast.Call:
+    """Return an expression that is a call of a dotted name: the arguments of `build(layers=2).half()` are of `half`.
+
+    Raises:
+        InvalidReferenceError: it is another expression.
+    """
+    if not isinstance(node, ast.Call) or not DOTTED.fullmatch(ast.unparse(node.func)):
+        raise InvalidReferenceError(
+            f"{short_text(text)!r} is not a single call",
+            hint="end the reference after the arguments, or write a factory that does the rest",
+        )
     return node
 
 

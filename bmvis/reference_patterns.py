@@ -8,7 +8,16 @@ import msgspec
 
 from bmvis.errors import InvalidReferenceError
 from bmvis.lazy_regex import lazy_regex
-from bmvis.reference import DOTTED, KEY, MAX_LENGTH, Reference, argument_values, parse_call, short_text
+from bmvis.reference import (
+    DOTTED,
+    KEY,
+    MAX_LENGTH,
+    Reference,
+    argument_values,
+    parse_call,
+    require_single_call,
+    short_text,
+)
 
 _PATTERN = lazy_regex(r"[\w*?!\[\]-]+")
 _ALL_KEYS = lazy_regex(rf"({DOTTED.pattern})\[\*\]")
@@ -54,7 +63,7 @@ def _starred(text: str, call: ast.Call) -> tuple[str, str]:
     listed = first.value if isinstance(first, ast.Starred) else first
     if not isinstance(listed, ast.Call):
         return ast.unparse(listed), ""
-    argument_values(text, listed)
+    argument_values(text, require_single_call(text, listed))
     return ast.unparse(listed.func), f"({_arguments_text(listed)})"
 
 

@@ -69,6 +69,25 @@ def test_pattern_is_a_module_and_a_name(text):
 
 
 @pytest.mark.parametrize(
+    ("parse", "text"),
+    [
+        (parse_reference, "zoo:build(layers=2).eval()"),
+        (parse_reference, "zoo:Net(layers=2).encoder.half(1)"),
+        (parse_reference, "zoo:Net(layers=2).encoder"),
+        (parse_reference, "zoo:build(layers=2)(3)"),
+        (parse_reference, "zoo:MODELS['a'](layers=2).eval()"),
+        (parse_pattern, "zoo:build(*names).eval()"),
+        (parse_pattern, "zoo:net_*(layers=2).eval()"),
+        (parse_pattern, "zoo:build(*names(2).get(3))"),
+    ],
+)
+def test_what_follows_a_call_is_an_error(parse, text):
+    with pytest.raises(InvalidReferenceError, match="is not a single call") as raised:
+        parse(text)
+    assert "write a factory" in raised.value.hint
+
+
+@pytest.mark.parametrize(
     ("text", "key", "called", "target"),
     [
         ('zoo:MODELS["net_5"]', "net_5", False, "zoo:MODELS['net_5']"),
