@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from bmvis.errors import BmvisError, NoTorchError, OptionError
 from bmvis.options.definitions import BY_NAME, Options
@@ -38,10 +38,9 @@ from mkdocs_bmvis.watch_list import WatchList
 
 if TYPE_CHECKING:
     from bmvis.render.html.row import TypeLink
-    from mkdocs_bmvis.gallery import PlacedGallery
-    from mkdocs_bmvis.table import PlacedTable
+    from mkdocs_bmvis.model_list import PlacedList
 
-    _Placed = PlacedGallery | PlacedTable
+    _Placed = TypeVar("_Placed", bound=PlacedList[Any])
 
 
 class PageError(BmvisError):
@@ -130,23 +129,25 @@ class Trees:
     def _gallery(self, element: Element, page: HostPage, line: int | None) -> Markup:
         from mkdocs_bmvis.gallery import draw_gallery, place_gallery
 
-        place = self._place(element.raw, page, line)
-        report = self._reporter(lambda: place)
-        placed = place_gallery(element, page, self.settings, report, place)
-        return self._overview(placed, draw_gallery, element, page, report)
+        return self._overview(place_gallery, draw_gallery, element, page, line)
 
     def _table(self, element: Element, page: HostPage, line: int | None) -> Markup:
         from mkdocs_bmvis.table import draw_table, place_table
 
-        place = self._place(element.raw, page, line)
-        report = self._reporter(lambda: place)
-        placed = place_table(element, page, self.settings, report, place)
-        return self._overview(placed, draw_table, element, page, report)
+        return self._overview(place_table, draw_table, element, page, line)
 
     def _overview(
-        self, placed: _Placed, draw: Callable[..., Markup], element: Element, page: HostPage, report: Report
+        self,
+        place: Callable[[Element, HostPage, Settings, Report, str], _Placed],
+        draw: Callable[[_Placed, DependencyRecorder, Settings, WatchList, Report], Markup],
+        element: Element,
+        page: HostPage,
+        line: int | None,
     ) -> Markup:
         """Return the HTML of a gallery or a table, from an earlier build or drawn by `draw`."""
+        location = self._place(element.raw, page, line)
+        report = self._reporter(lambda: location)
+        placed = place(element, page, self.settings, report, location)
 
         def drawn(recorder: DependencyRecorder) -> Markup:
             return draw(placed, recorder, self.settings, self.sources, recorder.reporting(report))

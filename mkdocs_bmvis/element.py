@@ -82,28 +82,6 @@ def refuse_unknown_attributes(written: Iterable[str], known: Iterable[str], exam
             raise OptionError(f"unknown attribute {name!r}", hint=example if ":" in name else option_hint(name, names))
 
 
-def attributes_of_list(element: Element, tag: str, names: Iterable[str], no_factory: str) -> dict[str, str | None]:
-    """Return the attributes of an element that lists models, in the attribute `models`.
-
-    Args:
-        element: the element.
-        tag: its name, for an example.
-        names: the names of the other attributes.
-        no_factory: the message for the attribute `factory`, which elements of one model have.
-
-    Raises:
-        OptionError: the element is broken, or an attribute is unknown.
-    """
-    if element.problem:
-        raise element.problem
-    written = dict(element.attributes)
-    example = f'write <{tag} models="package.module:*" />'
-    if "factory" in written:
-        raise OptionError(no_factory, hint=example)
-    refuse_unknown_attributes(written, ["models", *names], example)
-    return written
-
-
 def _endless(text: str, name: str) -> OptionError:
     inside = re.compile(START.pattern + _INSIDE, re.IGNORECASE).match(text)
     if inside is None or text[inside.end() : inside.end() + 1] not in ("'", '"'):

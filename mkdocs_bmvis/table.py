@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -21,8 +20,8 @@ from bmvis.render.html.table import to_html_table
 from bmvis.source.pyproject import read_project
 from bmvis.worker.protocol import ModelRequest
 from mkdocs_bmvis.drawings import DependencyRecorder, Report
-from mkdocs_bmvis.element import Element, attributes_of_list
-from mkdocs_bmvis.gallery import finder, gallery_key, listed_entries, own_columns
+from mkdocs_bmvis.element import Element
+from mkdocs_bmvis.model_list import PlacedList, finder, list_key, own_columns, read_list
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import likely_files, request_model
@@ -41,20 +40,13 @@ def read_table(element: Element, defaults: Options, location: str = "") -> tuple
     Raises:
         OptionError: an attribute is unknown, or its value is invalid.
     """
-    names = [option.name for option in TABLE_OPTIONS]
-    written = attributes_of_list(element, TABLE, names, "a table does not accept the attribute 'factory'")
-    entries = listed_entries(element, written.pop("models", "") or "", location)
+    written, entries = read_list(element, TABLE, TABLE_OPTIONS, location)
     return parse_table_options(written, defaults), entries
 
 
-class PlacedTable(NamedTuple):
-    """A table in its place on a page: all that decides its HTML apart from the models and the settings."""
+class PlacedTable(PlacedList[TableOptions], frozen=True):
+    """A table in its place on a page."""
 
-    options: TableOptions
-    entries: tuple[Entry, ...]
-    links: dict[str, str]
-    """The addresses of the models' pages or trees, by reference."""
-    anchor: str
     location: str
 
 
@@ -73,7 +65,7 @@ def place_table(element: Element, page: HostPage, settings: Settings, report: Re
     """
     options, entries = read_table(element, settings.options, location)
     here = {reference: f"#{tree}" for reference, tree in trees_on(page.text).items()}
-    links = {**page.model_links, **here, **page.links(gallery_key(options, entries), report)}
+    links = {**page.model_links, **here, **page.links(list_key(options, entries), report)}
     links = read_project(Path(settings.cwd)).by_names_and_references(links)
     return PlacedTable(options, entries, links, page.anchor(options.name or "bmvis-table"), location)
 
@@ -90,22 +82,22 @@ def draw_table(
         sources: takes what the table depends on.
         report: a function that is called with each problem and its location.
     """
-    options, entries, links, anchor, location = table
+    options = table.options
     own, data = own_columns(options, models, settings, sources)
 
     def build(entry: Entry, request: ModelRequest) -> Model:
         return request_model(models, request, settings, sources, lambda drift: report(drift, entry.location)).model
 
     results = [
-        msgspec.structs.replace(result, href=links.get(result.entry.reference, ""))
-        for result in build_results(entries, options, finder(models, sources), build)
+        msgspec.structs.replace(result, href=table.links.get(result.entry.reference, ""))
+        for result in build_results(table.entries, options, finder(models, sources), build)
     ]
     _report_problems(results, data, options, settings, sources, report)
     made = make_table(results, options, (own, data))
     for row in made.rows:
         for warning in row.warnings:
             report(warning, row.entry.location)
-    return to_html_table(made, anchor, location)
+    return to_html_table(made, table.anchor, table.location)
 
 
 def _report_problems(
