@@ -18,6 +18,10 @@ PAGES = {  # with trees that are long enough for a toolbar
 
 <model-optimizer factory="zoo:trained" name="optimized" expand-params></model-optimizer>
 """,
+    "drawn.md": """# Drawn
+
+<model-structure factory="zoo:deep" name="drawn" map flow="auto" inputs="float32[1, 1]"></model-structure>
+""",
     "models.md": '# Models\n\n<model-gallery models="zoo:tiny | Tiny\nzoo:tiny(layers=1) | One"></model-gallery>\n',
 }
 HOSTS = {"material": "mkdocs", "zensical": "zensical"}
@@ -114,6 +118,16 @@ def test_tree_works_on_page_that_replaces_one_with_trees(visit):
     visit.follow("Both")
     visit.try_tree("compared", "linear")
     visit.try_tree("optimized", "linear")
+
+
+def test_page_with_links_in_pictures_replaces_one_and_is_replaced(visit):
+    visit.open("plain/")
+    visit.follow("Drawn")
+    tree = visit.page.locator("#drawn")
+    tree.locator(".bmvis-map a").nth(1).click()
+    tree.locator(".bmvis-linked").wait_for()
+    tree.locator(".bmvis-figure a").first.dispatch_event("click")
+    visit.follow("Plain")
 
 
 def test_history_navigation_keeps_one_toolbar_for_each_tree(visit):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from bmvis.render.connections import called_with, connection_lines
 from bmvis.render.html.drawing import plain_svg, shapes_of, to_drawing
-from bmvis.render.html.markup import Markup, tag
+from bmvis.render.html.markup import Markup, picture, tag
 from bmvis.render.html.row import PathLink
 from bmvis.view.figure.figure import Figure
 from bmvis.view.figure.layout.drawing import DrawnFigure
@@ -54,8 +54,7 @@ def figure_thumbnail(drawn: DrawnFigure) -> Markup | None:
     names = [box.label for box in drawn.figure.boxes if box.kind == "module"]
     return tag(
         "div",
-        tag(
-            "svg",
+        picture(
             shapes_of(drawn.figure, drawn.drawing),
             **plain_svg(drawn.drawing),
             role="img",

@@ -39,6 +39,23 @@ def tag(name: str, *children: str | None, **attributes: str | int | bool | None)
     return Markup("".join(parts))
 
 
+def picture_link(*children: str | None, href: str, **attributes: str | int | None) -> Markup:
+    """Return a link in a picture, as one of SVG 1.1.
+
+    Scripts that assign to each `href` of a page fail at one in a picture, where it can't be set: Material's
+    `navigation.instant`, whose links then lead nowhere, and JupyterLab.
+    """
+    return tag("a", *children, **{"xlink:href": href}, **attributes)
+
+
+def picture(*children: str | None, **attributes: str | int | None) -> Markup:
+    """Return a picture in SVG. In XHTML, as in an EPUB, links need the declaration of their namespace."""
+    content = join(*children)
+    if "xlink:href=" in content:
+        attributes["xmlns:xlink"] = "http://www.w3.org/1999/xlink"
+    return tag("svg", content, **attributes)
+
+
 def join(*children: str | None) -> Markup:
     """Return the concatenated children, with text escaped."""
     return Markup("".join([_child(child) for child in children if child is not None]))

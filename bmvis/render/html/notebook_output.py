@@ -24,7 +24,6 @@ _TOOLS, _NARROW = ("tools",), ("errors",)
 has them as far as its tree needs them without the script, and complete, but compressed, for the script to add."""
 _SCHEMES = {"bmvis-on-dark", "bmvis-on-light"}
 """The classes that the script of another output gives to all trees of the page."""
-_PICTURE = lazy_regex(r"<svg.*?</svg>", re.DOTALL)
 _ASSETS = lazy_regex(r"<(style|script)[^>]*>/\* (?:bmvis \*/|The trees of bmvis).*?</\1>", re.DOTALL)
 """Also the whole stylesheet, which the Markdown extension writes into the output of a cell that calls it."""
 
@@ -38,21 +37,11 @@ def output(tree: Markup, anchor: str) -> Markup:
         tree: the HTML of the tree.
         anchor: its id.
     """
-    tree = Markup(_PICTURE.sub(_with_xlinks, tree))
     selector = f"#{anchor}#{anchor}"  # stronger than the rules of a theme with one id
     classes = classes_in(tree)
     if "bmvis-few" in classes:
         return join(_style(selector, classes | _SCHEMES, "bmvis-plain"), tree)
     return join(_style(selector, classes | _states()), tree, _script(anchor))
-
-
-def _with_xlinks(picture: re.Match[str]) -> str:
-    """Write the links of a picture as those of SVG 1.1: JupyterLab assigns to each `href`, an error in a picture.
-
-    XHTML, as in an EPUB, needs the declaration of the namespace.
-    """
-    linked = re.sub(r"(<a\b[^>]*?) href=", r"\1 xlink:href=", picture[0])
-    return linked.replace("<svg", '<svg xmlns:xlink="http://www.w3.org/1999/xlink"', linked != picture[0])
 
 
 def without_assets(html: str) -> str:
