@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from bmvis.extraction import introspection
-from bmvis.extraction.settings.names import callable_name
+from bmvis.extraction.settings.callable_names import callable_name
 from bmvis.extraction.shortened import first_items
 from bmvis.model.state_code import NO_CODE, StateCode
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from bmvis.extraction import introspection
-from bmvis.extraction.settings.names import callable_name
+from bmvis.extraction.settings.callable_names import callable_name
 from bmvis.extraction.settings.setting_values import text_of
 from bmvis.extraction.shortened import digest
 from bmvis.model.settings import CODE

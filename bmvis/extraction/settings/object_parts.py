@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import torch
 
 from bmvis.extraction import introspection
-from bmvis.extraction.settings.names import callable_name
+from bmvis.extraction.settings.callable_names import callable_name
 from bmvis.extraction.settings.project_code import class_attributes_of, is_object
 
 MAX_ARRAY = 65_536

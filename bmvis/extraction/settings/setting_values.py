@@ -19,13 +19,12 @@ import torch
 from torch import nn
 
 from bmvis.extraction import introspection
-from bmvis.extraction.settings.class_settings import constants
+from bmvis.extraction.settings.callable_names import callable_name, native_name
+from bmvis.extraction.settings.callable_values import is_called, values_of_call
 from bmvis.extraction.settings.config_objects import is_config, values_of
 from bmvis.extraction.settings.module_references import NO_REFERENCES, ModuleReferences
-from bmvis.extraction.settings.names import callable_name, native_name
 from bmvis.extraction.settings.object_parts import Written, parts, public_attributes, unwrapped
 from bmvis.extraction.settings.plain_texts import MAX_READ, MAX_STRING, is_volatile, number_text, string_text
-from bmvis.extraction.settings.project_code import class_attributes_of, is_namespace, is_of_project
 from bmvis.extraction.shortened import digest
 from bmvis.model.tensor_values import without_values
 from bmvis.untrusted import user_text
@@ -83,7 +82,7 @@ def _inner(value: Any) -> Iterable[tuple[Any, Any]] | None:
     """Return the entries of a dictionary, or the attributes of an object, that are settings of their own."""
     if issubclass(type(value), dict):
         return dict.items(value) if dict.__len__(value) <= MAX_ENTRIES else None
-    if issubclass(type(value), _PLAIN) or is_config(type(value)) or _is_called(type(value)):
+    if issubclass(type(value), _PLAIN) or is_config(type(value)) or is_called(type(value)):
         return None
     found = public_attributes(value)
     return found if found and len(found) <= MAX_ENTRIES else None
@@ -141,7 +140,7 @@ def _callable(value: Any, room: _Room) -> str | None:
     if introspection.class_module(type(value)) in _WITH_PARTIAL:
         inner = introspection.attribute(value, "p")
         return _partial(inner, room) if type(inner) is functools.partial else None
-    values = _values_of_call(value)
+    values = values_of_call(value)
     if values is None and not issubclass(type(value), _FUNCTIONS) and not native_name(value):
         return None
     is_inside, room.is_inside = room.is_inside, True
@@ -171,52 +170,6 @@ def _named_texts(pairs: Iterable[tuple[str, Any]], room: _Room) -> list[str]:
     ]
 
 
-def _values_of_call(value: Any) -> Iterable[tuple[str, Any]] | None:
-    """Return the values that a function or another object of the project depends on; None for other objects."""
-    if type(value) in (FunctionType, functools._lru_cache_wrapper):
-        inner = _of_project(value)
-        return constants(inner) if inner is not None else _in_closure(value)
-    if type(value) is MethodType:
-        function = value.__func__
-        own = constants(function) if type(function) is FunctionType and is_of_project(function) else ()
-        return [*_public(value.__self__), *own]
-    if is_namespace(value):
-        return list(class_attributes_of(value).items())
-    is_object = _is_called(type(value)) and not issubclass(type(value), type | nn.Module) and is_of_project(type(value))
-    return [*_public(value), *_constants_of_call(type(value))] if is_object else None
-
-
-def _constants_of_call(cls: type) -> Iterable[tuple[str, Any]]:
-    """Return the constants of `__call__` of a class of the project, such as defaults of its arguments."""
-    function = next((base.__dict__["__call__"] for base in type.mro(cls) if "__call__" in base.__dict__), None)
-    return constants(function) if type(function) is FunctionType and is_of_project(function) else ()
-
-
-def _in_closure(function: Any) -> list[tuple[str, Any]]:
-    """Return the plain values in the closure of a function of a library: arguments of what has made the function."""
-    found = []
-    for _ in range(MAX_LEVELS):
-        values = introspection.closure_values(function) if type(function) is FunctionType else ()
-        found += [(name, value) for name, value in values if type(value) in (bool, int, float, str)]
-        function = introspection.own_dict(function).get("__wrapped__")
-    return found
-
-
-def _is_called(cls: type) -> bool:
-    """Return whether instances of a class can be called."""
-    return any("__call__" in base.__dict__ for base in type.mro(cls))
-
-
-def _of_project(value: Any) -> FunctionType | None:
-    """Return a function of the project, also if a decorator of a library has wrapped it; None for others."""
-    function = value
-    for _ in range(MAX_LEVELS):
-        if isinstance(function, FunctionType) and function.__module__ and is_of_project(function):
-            return function
-        function = introspection.own_dict(function).get("__wrapped__")
-    return None
-
-
 def _object(value: Any, name: str, room: _Room) -> str | None:
     """Return the text of an object that cannot be called, with `?` for contents that are not recorded."""
     found = parts(value)
@@ -235,14 +188,6 @@ def _object(value: Any, name: str, room: _Room) -> str | None:
     room.outer.pop()
     room.levels += 1
     return f"{found.name}({_limited(text, f'{count} values')})"
-
-
-def _public(thing: Any) -> list[tuple[str, Any]]:
-    """Return the public values among the attributes of an object of the project that is no module."""
-    if issubclass(type(thing), type | nn.Module) or not is_of_project(type(thing)):
-        return []
-    found = class_attributes_of(type(thing)) | introspection.attributes_of(thing)
-    return [(name, value) for name, value in found.items() if type(name) is str and name[:1] != "_"]
 
 
 def _enum(value: Any) -> str | None:

@@ -1,0 +1,75 @@
+"""Find the values that a function, or another object that is called, depends on. No code of them runs.
+
+They are constants of functions of the project, attributes of objects of the project, and arguments of library functions
+that have made the function.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from types import FunctionType, MethodType
+from typing import Any
+
+from torch import nn
+
+from bmvis.extraction import introspection
+from bmvis.extraction.settings.class_settings import constants
+from bmvis.extraction.settings.project_code import class_attributes_of, is_namespace, is_of_project
+
+MAX_WRAPPERS = 8
+"""Maximum number of decorators around a function."""
+
+
+def values_of_call(value: Any) -> Iterable[tuple[str, Any]] | None:
+    """Return the values that a function or another object of the project depends on; None for other objects."""
+    if type(value) in (FunctionType, functools._lru_cache_wrapper):
+        inner = _function_of_project(value)
+        return constants(inner) if inner is not None else _in_closure(value)
+    if type(value) is MethodType:
+        function = value.__func__
+        own = constants(function) if type(function) is FunctionType and is_of_project(function) else ()
+        return [*_public(value.__self__), *own]
+    if is_namespace(value):
+        return list(class_attributes_of(value).items())
+    is_object = is_called(type(value)) and not issubclass(type(value), type | nn.Module) and is_of_project(type(value))
+    return [*_public(value), *_constants_of_call(type(value))] if is_object else None
+
+
+def _constants_of_call(cls: type) -> Iterable[tuple[str, Any]]:
+    """Return the constants of `__call__` of a class of the project, such as defaults of its arguments."""
+    function = next((base.__dict__["__call__"] for base in type.mro(cls) if "__call__" in base.__dict__), None)
+    return constants(function) if type(function) is FunctionType and is_of_project(function) else ()
+
+
+def _in_closure(function: Any) -> list[tuple[str, Any]]:
+    """Return the plain values in the closure of a function of a library: arguments of what has made the function."""
+    found = []
+    for _ in range(MAX_WRAPPERS):
+        values = introspection.closure_values(function) if type(function) is FunctionType else ()
+        found += [(name, value) for name, value in values if type(value) in (bool, int, float, str)]
+        function = introspection.own_dict(function).get("__wrapped__")
+    return found
+
+
+def is_called(cls: type) -> bool:
+    """Return whether instances of a class can be called."""
+    return any("__call__" in base.__dict__ for base in type.mro(cls))
+
+
+def _function_of_project(value: Any) -> FunctionType | None:
+    """Return a function of the project, also if a decorator of a library has wrapped it; None for others."""
+    function = value
+    for _ in range(MAX_WRAPPERS):
+        if isinstance(function, FunctionType) and function.__module__ and is_of_project(function):
+            return function
+        function = introspection.own_dict(function).get("__wrapped__")
+    return None
+
+
+def _public(thing: Any) -> list[tuple[str, Any]]:
+    """Return the public values among the attributes of an object of the project that is no module."""
+    if issubclass(type(thing), type | nn.Module) or not is_of_project(type(thing)):
+        return []
+    found = class_attributes_of(type(thing)) | introspection.attributes_of(thing)
+    return [(name, value) for name, value in found.items() if type(name) is str and name[:1] != "_"]
