@@ -120,20 +120,23 @@ class _Alignment:
         """Return the module inside `after` that matches `before`, or the one inside `before` that matches `after`.
 
         At least one of the two is None. The measure is the number of modules with parameters that two subtrees have in
-        common. A module further down matches only if it has more of them than the pairs of children of the same names.
+        common. A module further down matches only if it has more of them than the pairs of children of the same names,
+        and if its own children pair as well: `model.body` with a layer like one of the former head is not the model.
         """
         contents, target = self.before.contents(before), self.after.contents(after)
-        best = self._directly_common(before, after)
+        direct = best = self._directly_common(before, after)
         inner = outer = None
         for index in self.after.below(after):
             found = self._common(contents, self.after, index, best)
             is_most = 2 * found > contents.total()
-            if is_most and (found > best or (inner is not None and found == best and self._alike(before, index))):
+            is_best = found > best or (inner is not None and found == best and self._alike(before, index))
+            if is_most and is_best and self._directly_common(before, index) >= direct:
                 best, inner = found, index
         for index in self.before.below(before):
             found = self._common(target, self.before, index, best)
             is_most = 2 * found > target.total()
-            if is_most and (found > best or (outer is not None and found == best and self._alike(index, after))):
+            is_best = found > best or (outer is not None and found == best and self._alike(index, after))
+            if is_most and is_best and self._directly_common(index, after) >= direct:
                 best, inner, outer = found, None, index
         return inner, outer
 

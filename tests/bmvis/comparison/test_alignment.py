@@ -32,6 +32,10 @@ def resnet() -> nn.Module:
     )  # fmt: skip
 
 
+def with_pooler() -> nn.Module:
+    return Named(**dict(stage(4).named_children()), pooler=nn.Linear(4, 4))
+
+
 def smallest() -> nn.Module:
     return Named(a=nn.Linear(4, 8), b=nn.Linear(8, 8), skip=nn.Sequential(nn.Linear(3, 3)))
 
@@ -50,6 +54,20 @@ CASES: dict[str, tuple[nn.Module, nn.Module, dict[str, str], set[str], set[str]]
         {"": "", "conv1": "0", "relu": "1", "layer1": "2", "layer2.downsample.1": "3.downsample.1", "pool": "4"},
         {"fc"},
         set(),
+    ),
+    "a body that gained a layer like one of the former head": (
+        Named(body=stage(4), dense=nn.Linear(4, 4), out=nn.Linear(4, 9)),
+        Named(body=with_pooler(), classifier=nn.Linear(4, 2)),
+        {"": "", "body": "body", "body.conv": "body.conv", "body.downsample.1": "body.downsample.1"},
+        {"dense", "out"},
+        {"body.pooler", "classifier"},
+    ),
+    "a body that lost a layer like one of the new head": (
+        Named(body=with_pooler(), classifier=nn.Linear(4, 2), scale=nn.Linear(1, 2)),
+        Named(body=stage(4), dense=nn.Linear(4, 4), out=nn.Linear(4, 9)),
+        {"": "", "body": "body", "body.conv": "body.conv", "body.downsample.1": "body.downsample.1"},
+        {"body.pooler", "classifier", "scale"},
+        {"dense", "out"},
     ),
     "a backbone with a new head": (
         resnet(),
