@@ -80,13 +80,20 @@ def drawn_figure(
             what = f"the architecture figure of this {model.root.type} has more than {MAX_DRAWN} boxes"
         problem = FigureError(f"{what}; the page lists the connections", hint="close modules with flow-closed")
         return drawn or DrawnFigure(_shallowest(model, options, base), None), (*warnings, problem)
-    if drawn.figure.level != wanted.level and options.flow == wanted.level:
-        what = (
-            f"level {wanted.level} of the architecture figure cannot be drawn; the page has level {drawn.figure.level}"
-        )
+    if drawn.figure.level != wanted.level and isinstance(options.flow, int):
+        what = f"level {wanted.level} of the architecture figure {_obstacle(wanted)}"
         hint = f"set flow: {drawn.figure.level}, or close modules with flow-closed"
-        warnings = (*warnings, FigureError(what, hint=hint))
+        warnings = (*warnings, FigureError(f"{what}; level {drawn.figure.level} is drawn instead", hint=hint))
     return drawn, warnings
+
+
+def _obstacle(figure: Figure) -> str:
+    """Return why a figure is not drawn."""
+    if len(figure.boxes) > MAX_DRAWN:
+        return f"has {len(figure.boxes)} boxes, and at most {MAX_DRAWN} are drawn"
+    if figure.tangled:
+        return "has more edges without operations than with them"
+    return "cannot be drawn without lines that cross boxes"
 
 
 def _shallowest(model: Model, options: Options, base: Model | None) -> Figure:

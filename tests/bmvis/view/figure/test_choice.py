@@ -59,7 +59,8 @@ def test_pattern_without_a_match_is_reported(model: Model) -> None:
     assert [str(warning).partition(" matches")[0] for warning in warnings] == ["'layrs.1'"]
 
 
-def test_figure_with_too_many_boxes_is_drawn_at_a_level_above() -> None:
+@pytest.mark.parametrize("level", [2, 5], ids=["the deepest level", "a level that the model does not have"])
+def test_figure_with_too_many_boxes_is_drawn_at_a_level_above(level: int) -> None:
     class Wide(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -69,11 +70,11 @@ def test_figure_with_too_many_boxes_is_drawn_at_a_level_above() -> None:
             return self.inner(x)
 
     wide = figures(Wide(), torch.zeros(1, 4)).model
-    drawn, warnings = drawn_figure(wide, Options(flow=2, fold="equal"))
+    drawn, warnings = drawn_figure(wide, Options(flow=level, fold="equal"))
     assert drawn is not None
     assert drawn.figure.level == 1
     assert [warning.message for warning in warnings] == [
-        "level 2 of the architecture figure cannot be drawn; the page has level 1"
+        "level 2 of the architecture figure has 202 boxes, and at most 150 are drawn; level 1 is drawn instead"
     ]
     assert drawn_figure(wide, Options(flow="auto", fold="equal"))[1] == ()
 
