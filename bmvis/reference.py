@@ -29,12 +29,14 @@ DOTTED = lazy_regex(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _NAME = lazy_regex(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _CALLED = lazy_regex(rf"\s*{DOTTED.pattern}\s*\(")
 """`config:build()`, with a call, refers to a Python module with the name `config`, not to a file."""
-KEY = lazy_regex(r"""\[\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:0|-?[1-9]\d*)(?=\s*\]\s*(?:\(|$)))\s*\]""")
+KEY = lazy_regex(r"""\[\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:0|-?[1-9]\d*)(?=\s*\]\s*(?:[(\[]|$)))\s*\]\s*""")
 """A constant subscript: `["net_5"]` or `[18]`. Another bracket is part of a pattern."""
-_CALLABLE = lazy_regex(rf"(?P<attribute>[^(\[]*)(?P<key>{KEY.pattern})?\s*(?P<call>\(.*)?", re.DOTALL)
+_CALLABLE = lazy_regex(rf"(?P<attribute>[^(\[]*)(?P<keys>(?:{KEY.pattern})*)(?P<call>\(.*)?", re.DOTALL)
 _TYPOGRAPHIC = tuple("“”„‘’«»")
 """Quotes that word processors write."""
 _OPTION = lazy_regex(r"(?<=[\w)\]]\s):?[a-z-]+(?::\s|=)[^()]*$")
+_BARE_KEY = lazy_regex(rf"({DOTTED.pattern})\[\s*([\w.-]+)\s*\](.*)", re.DOTALL)
+"""A key without quotes: `ZOO[small]`."""
 """An option at the end of a reference: `depth=2`, `:depth: 2`, or `depth: 2`."""
 _ABSOLUTE = lazy_regex(r"(?:[A-Za-z]:)?[\\/]|~|file://")
 """The start of an absolute path, also of Windows."""
@@ -53,8 +55,8 @@ class Reference(msgspec.Struct, frozen=True):
     module: str
     attribute: str
     """Dotted name in the module: `build` or `Zoo.build`."""
-    key: str | int | None = None
-    """The key in a dictionary, or the index in a list: `net_5` of `mod:ZOO["net_5"]`. None without a subscript."""
+    keys: tuple[str | int, ...] = ()
+    """The keys in dictionaries and indexes in lists: `("bert", 0)` of `mod:ZOO["bert"][0]`."""
     each: str | None = None
     """Of a pattern: the list in the module that `mod:build(*names)` calls `build` with, '' for all keys of
     `mod:ZOO[*]`. None for a pattern of names."""
@@ -82,7 +84,7 @@ class Reference(msgspec.Struct, frozen=True):
         """
         if self.file:
             return f"{'config' if self.called else 'checkpoint'}:{os.path.normpath(self.file).replace(os.sep, '/')}"
-        return f"{self.module}:{self.attribute}{'' if self.key is None else f'[{self.key!r}]'}"
+        return f"{self.module}:{self.attribute}{''.join(f'[{key!r}]' for key in self.keys)}"
 
     @property
     def missing(self) -> str:
@@ -119,14 +121,19 @@ def parse_reference(text: str) -> Reference:
         if not DOTTED.fullmatch(part):
             raise InvalidReferenceError(
                 f"{part!r} is not a valid {what} name in the factory reference {text!r}",
-                hint=_file_hint(module, call.strip()) or _surplus_hint(text) or _EXAMPLE,
+                hint=_file_hint(module, call.strip()) or _surplus_hint(text) or _name_hint(module, call) or _EXAMPLE,
             )
     assert parts is not None, "a text that does not match has no valid callable name"
-    key = ast.literal_eval(parts["key"])[0] if parts["key"] else None
+    keys = constant_keys(parts["keys"])
     if not parts["call"]:
-        return Reference(text, module, attribute, key)
+        return Reference(text, module, attribute, keys)
     arguments, keywords = _parse_arguments(text, f"{attribute}{parts['call']}")
-    return Reference(text, module, attribute, key, None, arguments, keywords, called=True)
+    return Reference(text, module, attribute, keys, None, arguments, keywords, called=True)
+
+
+def constant_keys(text: str) -> tuple[str | int, ...]:
+    """Return the values of subscripts that `KEY` matches, such as `["bert"][0]`."""
+    return tuple(ast.literal_eval(found[1]) for found in KEY.finditer(text))
 
 
 def _path_hint(text: str) -> str:
@@ -177,6 +184,19 @@ def _surplus_hint(text: str) -> str:
     return f"write {short_text(option[0])!r} as an option, apart from the reference" if option else ""
 
 
+def _name_hint(module: str, call: str) -> str:
+    """Return what to write instead of a relative module name, a pattern, a key without quotes, or `zoo::net`; or ''."""
+    if module[:1] == "." and re.fullmatch(rf"\.+({DOTTED.pattern})?", module):
+        return f"write the whole name of the module: package.{module.lstrip('.') or 'module'}:{call.strip()}"
+    if call.startswith(":"):
+        return _suggestion(module, call.lstrip(": "))
+    if "*" in call.partition("(")[0]:
+        return "a pattern names several models: write it in a gallery or table, and here one of its models"
+    if key := _BARE_KEY.fullmatch(call.strip()):
+        return _suggestion(module, f'{key[1]}["{key[3]}"]{key[4]}')
+    return ""
+
+
 def _suggestion(module: str, call: str) -> str:
     return f"did you mean {short_text(f'{module}:{call}')!r}?"
 
@@ -197,7 +217,7 @@ def short_name(text: str) -> str:
     reference = parse_reference(text)
     if reference.file:
         return re.sub(r"[^\w.-]+", "-", PurePath(reference.file).stem)
-    return reference.attribute if reference.key is None else re.sub(r"[^\w.-]+", "-", str(reference.key))
+    return re.sub(r"[^\w.-]+", "-", "-".join(map(str, reference.keys))) if reference.keys else reference.attribute
 
 
 def _file(text: str, kind: str, path: str) -> Reference:

@@ -53,7 +53,7 @@ def parse_pattern(text: str) -> Reference:
     each, each_call = _starred(text, call) if is_starred else ("" if keys else None, "")
     arguments, keywords = argument_values(text, call)
     given, attribute = _arguments_text(call), keys[1] if keys else name
-    found = Reference(text, module, attribute, None, each, arguments, keywords, called=bool(given))
+    found = Reference(text, module, attribute, (), each, arguments, keywords, called=bool(given))
     return msgspec.structs.replace(found, each_call=each_call, given=given)
 
 

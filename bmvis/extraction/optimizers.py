@@ -5,6 +5,7 @@ A factory can return optimizers in addition to a module, and the schedulers of t
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -79,6 +80,9 @@ def _hint_for(returned: Any) -> str:
         return "its `return` may be missing"
     if issubclass(type(returned), type) and issubclass(returned, nn.Module):
         return "call the class that it returns"
+    if inspect.iscoroutine(returned):
+        returned.close()  # no warning that it was never awaited
+        return "call the coroutine function in a function that returns asyncio.run(…)"
     if type(returned).__module__.startswith("torch.export"):
         return "return its module()"  # the graph module that it has as an attribute has no parameters
     if type(returned) is dict:

@@ -127,4 +127,4 @@ def _title_of(reference: str, pattern: str) -> str:
     found, wanted = parse_reference(reference), parse_pattern(pattern)
     if wanted.each is None:
         return found.attribute if wanted.called else ""
-    return str(found.arguments[0] if wanted.each else found.key)
+    return str(found.arguments[0] if wanted.each else found.keys[-1])

@@ -2,7 +2,8 @@
 
 An entry is `package.module:callable`:
 
-- Without wildcards it allows exactly the object that it names.
+- Without wildcards it allows exactly the object that it names, and the values in it if that is a dictionary or list.
+  With keys in quotes, as in `zoo:ZOO["small"]`, it allows only the values below these keys.
 - A wildcard (`*`, `?`, `[...]`, as in `fnmatch`) matches characters of one public name: never a dot, and never a
   name that starts with an underscore.
 - `checkpoint:` and `config:` entries are patterns of files. Symlinks are resolved on both sides.
@@ -23,10 +24,11 @@ import msgspec
 
 from bmvis.errors import InvalidReferenceError
 from bmvis.lazy_regex import lazy_regex
-from bmvis.reference import Reference
+from bmvis.reference import KEY, Reference, constant_keys
 
 EVERYTHING = "*"
 _WILDCARD = lazy_regex(r"[*?\[]")
+_WITH_KEYS = lazy_regex(rf"(?P<attribute>[^\[]+)(?=\[\s*[\"'])(?P<keys>(?:{KEY.pattern})+)")
 
 
 class AllowEntry(msgspec.Struct, frozen=True):
@@ -35,6 +37,7 @@ class AllowEntry(msgspec.Struct, frozen=True):
     text: str
     module: str
     attribute: str
+    keys: tuple[str | int, ...] = ()
 
     @property
     def has_wildcard(self) -> bool:
@@ -44,8 +47,16 @@ class AllowEntry(msgspec.Struct, frozen=True):
         """
         return _WILDCARD.search(f"{self.module}:{self.attribute}") is not None
 
+    def allows(self, reference: Reference) -> bool:
+        """Return whether the entry matches the text of a reference, whose keys can continue those of the entry."""
+        keys = reference.keys[: len(self.keys)]
+        return self._names(reference.module, reference.attribute) and _typed(keys) == _typed(self.keys)
+
     def matches(self, module: str, attribute: str) -> bool:
-        """Return whether the entry matches the text of a reference."""
+        """Return whether the entry matches a name of a module."""
+        return not self.keys and self._names(module, attribute)
+
+    def _names(self, module: str, attribute: str) -> bool:
         return self.matches_module(module) and _match(self.attribute, attribute)
 
     def matches_module(self, module: str) -> bool:
@@ -55,8 +66,11 @@ class AllowEntry(msgspec.Struct, frozen=True):
 
 def parse_entry(text: str) -> AllowEntry:
     """Return an entry for Python objects; one without a colon allows nothing."""
-    module, _, attribute = text.strip().partition(":")
-    return AllowEntry(text, module.strip(), attribute.strip())
+    module, _, rest = text.strip().partition(":")
+    found = _WITH_KEYS.fullmatch(rest.strip())
+    if found is None:
+        return AllowEntry(text, module.strip(), rest.strip())
+    return AllowEntry(text, module.strip(), found["attribute"].strip(), constant_keys(found["keys"]))
 
 
 class AllowList:
@@ -83,19 +97,15 @@ class AllowList:
             found = tuple(entry for entry in self.entries if self._allows_file(entry, reference))
         else:
             found = tuple(
-                entry
-                for entry in self.entries
-                if not _names_files(entry) and parse_entry(entry).matches(reference.module, reference.attribute)
+                entry for entry in self.entries if not _names_files(entry) and parse_entry(entry).allows(reference)
             )
         if not found:
             raise self._refusal(reference.target)
         return found
 
-    def allows(self, module: str, attribute: str) -> bool:
-        """Return whether any entry matches a name of a module."""
-        return EVERYTHING in self.entries or any(
-            parse_entry(entry).matches(module, attribute) for entry in self.entries
-        )
+    def allows(self, reference: Reference) -> bool:
+        """Return whether any entry matches the text of a reference that a pattern found."""
+        return EVERYTHING in self.entries or any(parse_entry(entry).allows(reference) for entry in self.entries)
 
     def require_module(self, pattern: Reference) -> None:
         """Require, before the import, that an entry matches the module of a gallery pattern.
@@ -130,6 +140,10 @@ class AllowList:
 
 def _names_files(entry: str) -> bool:
     return entry.strip().partition(":")[0] in ("checkpoint", "config")
+
+
+def _typed(keys: tuple[str | int, ...]) -> list[tuple[type, str | int]]:
+    return [(type(key), key) for key in keys]
 
 
 def _match(pattern: str, name: str) -> bool:

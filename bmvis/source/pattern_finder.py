@@ -95,5 +95,5 @@ class PatternFinder:
             )
         listed = self._builder.find_all(job)
         parsed = map(parse_reference, listed.references)
-        found = (reference.text for reference in parsed if self._allow.allows(reference.module, reference.attribute))
+        found = (reference.text for reference in parsed if self._allow.allows(reference))
         return msgspec.structs.replace(listed, references=tuple(found))

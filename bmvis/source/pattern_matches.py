@@ -112,7 +112,7 @@ def _matches(reference: str, pattern: str) -> bool:
     found = parse_reference(reference)
     if wanted.each is None:
         return found.module == wanted.module and fnmatchcase(found.attribute, wanted.attribute)
-    is_kind = found.key is not None if wanted.each == "" else len(found.arguments) == 1 + len(wanted.arguments)
+    is_kind = len(found.keys) == 1 if wanted.each == "" else len(found.arguments) == 1 + len(wanted.arguments)
     return is_kind and (found.module, found.attribute) == (wanted.module, wanted.attribute)
 
 

@@ -88,19 +88,21 @@ def test_what_follows_a_call_is_an_error(parse, text):
 
 
 @pytest.mark.parametrize(
-    ("text", "key", "called", "target"),
+    ("text", "keys", "called", "target"),
     [
-        ('zoo:MODELS["net_5"]', "net_5", False, "zoo:MODELS['net_5']"),
-        ("zoo:MODELS['a(b)'](2)", "a(b)", True, "zoo:MODELS['a(b)']"),
-        (r"zoo:Zoo.MODELS[ 'it\'s' ]", "it's", False, 'zoo:Zoo.MODELS["it\'s"]'),
-        ("zoo:MODELS", None, False, "zoo:MODELS"),
-        ("zoo:MODELS[18]", 18, False, "zoo:MODELS[18]"),
-        ("zoo:MODELS[ -1 ](width=2)", -1, True, "zoo:MODELS[-1]"),
+        ('zoo:MODELS["net_5"]', ("net_5",), False, "zoo:MODELS['net_5']"),
+        ("zoo:MODELS['a(b)'](2)", ("a(b)",), True, "zoo:MODELS['a(b)']"),
+        (r"zoo:Zoo.MODELS[ 'it\'s' ]", ("it's",), False, 'zoo:Zoo.MODELS["it\'s"]'),
+        ("zoo:MODELS", (), False, "zoo:MODELS"),
+        ("zoo:MODELS[18]", (18,), False, "zoo:MODELS[18]"),
+        ("zoo:MODELS[ -1 ](width=2)", (-1,), True, "zoo:MODELS[-1]"),
+        ('zoo:MODELS["bert"]["small"]', ("bert", "small"), False, "zoo:MODELS['bert']['small']"),
+        ("zoo:MODELS['a'] [0] [2](width=2)", ("a", 0, 2), True, "zoo:MODELS['a'][0][2]"),
     ],
 )
-def test_subscript_is_a_key(text, key, called, target):
+def test_subscripts_are_keys(text, keys, called, target):
     found = parse_reference(text)
-    assert (found.key, found.called, found.target) == (key, called, target)
+    assert (found.keys, found.called, found.target) == (keys, called, target)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ def test_subscript_is_a_key(text, key, called, target):
         "zoo:MODELS[x]",
         "zoo:MODELS[01]",
         "zoo:MODELS[1.5]",
-        "zoo:MODELS['a']['b']",
+        "zoo:MODELS['a'][b]",
         "zoo:MODELS['a'].b",
         "zoo:MODELS['a",
         "zoo:['a']",
@@ -147,7 +149,13 @@ def test_pattern_has_arguments_for_each_model(text, each, each_call, given, keyw
 
 
 @pytest.mark.parametrize(
-    ("text", "short"), [("zoo:MODELS['net 5']", "net-5"), ("zoo:Zoo.MODELS['a']", "a"), ("zoo:MODELS[18]", "18")]
+    ("text", "short"),
+    [
+        ("zoo:MODELS['net 5']", "net-5"),
+        ("zoo:Zoo.MODELS['a']", "a"),
+        ("zoo:MODELS[18]", "18"),
+        ("zoo:M['a'][1]", "a-1"),
+    ],
 )
 def test_short_name_of_a_subscript_is_its_key(text, short):
     assert short_name(text) == short
@@ -188,6 +196,12 @@ def test_dotted_names_and_files_suggest_the_reference(text, intended):
         ("zoo:Net depth=2", "write 'depth=2' as an option, apart from the reference"),
         ("zoo:Net :depth: 2", "write ':depth: 2' as an option, apart from the reference"),
         ("zoo:Net too", "write package.module:factory or package.module:factory(layers=2)"),
+        ("zoo:*", "a pattern names several models: write it in a gallery or table, and here one of its models"),
+        (".zoo:Net", "write the whole name of the module: package.zoo:Net"),
+        ("..:Net", "write the whole name of the module: package.module:Net"),
+        ("zoo::Net(2)", "did you mean 'zoo:Net(2)'?"),
+        ("zoo:MODELS[small]", "did you mean 'zoo:MODELS[\"small\"]'?"),
+        ("zoo:MODELS[ net-5 ](2)", "did you mean 'zoo:MODELS[\"net-5\"](2)'?"),
     ],
 )
 def test_quotes_and_options_in_a_reference_have_a_hint(text, hint):

@@ -49,7 +49,7 @@ def require(reference: Reference, allow: tuple[str, ...], module: ModuleType, fo
     """
     if EVERYTHING in allow or reference.file:
         return
-    entries = [e for e in map(parse_entry, allow) if e.matches(reference.module, reference.attribute)]
+    entries = [e for e in map(parse_entry, allow) if e.allows(reference)]
     if any(not entry.has_wildcard for entry in entries):
         return
     if not entries:
@@ -71,9 +71,11 @@ def require_value(reference: Reference, allow: tuple[str, ...], module: ModuleTy
     Raises:
         InvalidReferenceError: only a wildcard allows the dictionary, and the value is defined in another package.
     """
-    if EVERYTHING in allow or reference.file or (not _is_module(value) and _is_own(module, value)):
+    if EVERYTHING in allow or reference.file or type(value) in (dict, list, tuple):
         return
-    entries = [e for e in map(parse_entry, allow) if e.matches(reference.module, reference.attribute)]
+    if not _is_module(value) and _is_own(module, value):
+        return
+    entries = [e for e in map(parse_entry, allow) if e.allows(reference)]
     if all(entry.has_wildcard for entry in entries):
         hint = f"write {reference.module}:{reference.attribute} in `allow`"
         raise _refusal(reference, f"its value is {_kind(value)}", hint)

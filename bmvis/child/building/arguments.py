@@ -37,6 +37,9 @@ _HINT = (
     " for anything else, write a factory without arguments"
 )
 
+_CONSTANTS = {"true": "True", "false": "False", "none": "None", "null": "None"}
+"""How Python writes the constants of YAML and JSON."""
+
 
 def resolve(target: Any, reference: Reference, allow: tuple[str, ...]) -> Reference:
     """Return the reference with objects in place of the names among its arguments.
@@ -91,7 +94,8 @@ def _find(name: str, kind: type | None, target: Any, reference: Reference, allow
     found = _named(name, target)
     base = nn.Module if kind is not None and issubclass(kind, nn.Module) else kind
     if base is None or not isinstance(found, type) or not issubclass(found, base):
-        raise _unknown(name, reference, _HINT)
+        constant = _CONSTANTS.get(name.lower())
+        raise _unknown(name, reference, f"did you mean {constant}?" if constant else _HINT)
     _require(found, name, reference, allow)
     return found
 

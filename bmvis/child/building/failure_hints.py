@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from bmvis.untrusted import user_text
 
 WEIGHTS = "pass weights=None or pretrained=False, or build from the configuration: the tree needs no trained weights"
+EXIT = (
+    "name a function that returns the model: a command of argparse, click or typer ends the process;"
+    ' in a module, write it below `if __name__ == "__main__":`'
+)
 GPU = "no GPU is needed: do not move the model to one, or to one only where torch.cuda.is_available()"
 _NETWORK = frozenset((
     "ConnectError", "ConnectTimeout", "ConnectionError", "GatedRepoError", "HfHubHTTPError", "HTTPError",
@@ -43,6 +47,8 @@ def hint_for(error: BaseException | None) -> str:
 def _hint_for(error: BaseException | None) -> str:
     for one in exception_chain(error) if error else ():
         text = user_text.exception_text(one)
+        if isinstance(one, SystemExit):
+            return EXIT
         if _NO_GPU.search(text):
             return GPU
         if _is_network(one) or _NO_FILES.search(text) or _is_missing_weights(one):

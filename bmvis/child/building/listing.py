@@ -13,12 +13,13 @@ of the allow list matches (`bmvis.child.building.allowed_objects`). They are:
 from __future__ import annotations
 
 import contextlib
+import enum
 import functools
 import inspect
 import itertools
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from types import ModuleType
 from typing import Any
@@ -101,6 +102,12 @@ def calls(pattern: Reference, holder: Any) -> Iterator[str]:
             yield f"{pattern.module}:{pattern.attribute}({item!r}{rest})"
 
 
+def factory_of(value: Any) -> Any:
+    """Return the value of a member of an enumeration, if that can be called and the member cannot; else the object."""
+    is_member = isinstance(value, enum.Enum) and not callable(value)
+    return value._value_ if is_member and callable(value._value_) else value
+
+
 def _holder(module: ModuleType, name: str) -> Any:
     found: Any = module
     for step in name.split("."):
@@ -109,13 +116,25 @@ def _holder(module: ModuleType, name: str) -> Any:
 
 
 def _pairs(holder: Any, name: str) -> list[tuple[Any, Any]]:
-    """Return the items of a dictionary, or of a list with their indexes."""
-    if isinstance(holder, Mapping | list | tuple):
-        return list(itertools.islice(holder.items() if isinstance(holder, Mapping) else enumerate(holder), MAX_MODELS))
+    """Return the items of a dictionary, registry or enumeration, or of a list with their indexes."""
+    if isinstance(holder, list | tuple):
+        return list(itertools.islice(enumerate(holder), MAX_MODELS))
+    if isinstance(holder, enum.EnumMeta):
+        return [(name, factory_of(holder.__members__[name])) for name in holder.__members__]
+    if isinstance(holder, Mapping) or _is_registry(holder):
+        keys = holder.keys() if hasattr(type(holder), "keys") else holder
+        return [(key, holder[key]) for key in itertools.islice(keys, MAX_MODELS)]
     hint = "name a dictionary of factories in ZOO[*], or a list or dictionary of arguments in build(*names)"
     if inspect.isroutine(holder):
         hint = f"to use the list that it returns, call it: build(*{name.rpartition(':')[2]}())"
     raise FactoryError(f"{name} is {'missing' if holder is None else a_type(holder)}", hint=hint)
+
+
+def _is_registry(holder: Any) -> bool:
+    """Return whether an object has keys to iterate over and a value for each of them, and is no sequence or tensor."""
+    kind = type(holder)
+    is_iterable = hasattr(kind, "keys") or hasattr(kind, "__iter__")
+    return is_iterable and hasattr(kind, "__getitem__") and not isinstance(holder, Sequence | torch.Tensor | nn.Module)
 
 
 def _foreign(module: ModuleType, pattern: Reference) -> Iterator[str]:

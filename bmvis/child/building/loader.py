@@ -16,13 +16,14 @@ from torch import nn
 from bmvis.child import tracebacks
 from bmvis.child.boundary import user_code
 from bmvis.child.building import allowed_objects, arguments, failure_hints, listing, reference_hints
-from bmvis.errors import FactoryError, InvalidReferenceError, a_type, nearest
+from bmvis.errors import BmvisError, FactoryError, InvalidReferenceError, a_type, nearest
 from bmvis.extraction import optimizers
 from bmvis.reference import Reference, parse_reference
 from bmvis.source.allowed_references import EVERYTHING
 from bmvis.source.default_arguments import Defaults
 from bmvis.untrusted import user_text
 
+_WHAT_TO_NAME = "name a function or class that returns a torch.nn.Module, or a module object without a call"
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -36,8 +37,18 @@ def list_models(pattern: Reference, allow: tuple[str, ...] = (EVERYTHING,), defa
     if pattern.each_call:
         return listing.Found(tuple(listing.calls(pattern, _called_list(pattern, allow))))
     if pattern.each is not None:
-        return listing.Found(tuple(listing.each_reference(module, pattern, defaults)))
+        return listing.Found(_each(module, pattern, defaults))
     return listing.matching_factories(module, pattern, defaults)
+
+
+def _each(module: ModuleType, pattern: Reference, defaults: Defaults) -> tuple[str, ...]:
+    try:
+        with user_code():
+            return tuple(listing.each_reference(module, pattern, defaults))
+    except BmvisError:
+        raise
+    except BaseException as error:  # a registry is code of the project
+        raise factory_error(f"{pattern.text!r} raised", error) from error
 
 
 def _called_list(pattern: Reference, allow: tuple[str, ...]) -> Any:
@@ -68,14 +79,26 @@ def import_object(reference: Reference, allow: tuple[str, ...] = (EVERYTHING,)) 
             with user_code():
                 found = getattr(found, name)
         except AttributeError as error:
-            raise FactoryError(f"{where!r} has no {name!r}", hint=reference_hints.for_attribute(name, found)) from error
+            raise FactoryError(
+                f"{where!r} has no {name!r}",
+                hint=reference_hints.for_attribute(name, found, _text_of(reference, index)),
+            ) from error
         where = f"{where}.{name}"
     allowed_objects.require(reference, allow, module, found)
-    if reference.key is None:
-        return found
-    value = _value(found, reference.key, where)
-    allowed_objects.require_value(reference, allow, module, value)
-    return value
+    value = listing.factory_of(found)
+    if value is not found:
+        allowed_objects.require_value(reference, allow, module, value)
+        found = value
+    for key in reference.keys:
+        found = listing.factory_of(_value(found, key, where))
+        where = f"{where}[{key!r}]"
+        allowed_objects.require_value(reference, allow, module, found)
+    return found
+
+
+def _text_of(reference: Reference, steps: int) -> str:
+    """Return the reference to the object of the first `steps` parts of a dotted name."""
+    return f"{reference.module}:{'.'.join(reference.attribute.split('.')[:steps])}"
 
 
 def _value(holder: Any, key: str | int, where: str) -> Any:
@@ -114,12 +137,12 @@ def _import(reference: Reference) -> Any:
             return importlib.import_module(reference.module)
     except ModuleNotFoundError as error:
         if not _is_prefix(error.name, reference.module):
-            raise factory_error(f"importing {reference.module!r} failed:", error) from error
+            raise factory_error(f"importing {reference.module!r} failed:", error, "fix the module") from error
         raise FactoryError(
             f"no module named {error.name!r}", hint=reference_hints.for_module(error.name or "")
         ) from error
     except BaseException as error:
-        raise factory_error(f"importing {reference.module!r} failed:", error) from error
+        raise factory_error(f"importing {reference.module!r} failed:", error, "fix the module") from error
 
 
 def _is_prefix(missing: str | None, module: str) -> bool:
@@ -137,9 +160,7 @@ def call(
     if isinstance(target, nn.Module) and not reference.called:
         return target, ()
     if not callable(target) or isinstance(target, nn.Module):
-        hint = "name a function or class that returns a torch.nn.Module, or a module object without a call"
-        if isinstance(target, ModuleType):
-            hint = f"write package.module:factory, such as {reference_hints.in_module(target)}"
+        hint = reference_hints.for_object(target, reference.target) or _WHAT_TO_NAME
         raise FactoryError(f"{reference.target!r} is {a_type(target)}, not a factory", hint=hint)
     try:
         with ExitStack() as stack:
@@ -207,11 +228,17 @@ def without_addresses(text: str) -> str:
     return _ADDRESS.sub("", text)
 
 
-def factory_error(what: str, error: BaseException) -> FactoryError:
-    """Return a FactoryError for an exception of user code, with the frames of project code."""
+def factory_error(what: str, error: BaseException, fix: str = "fix the factory") -> FactoryError:
+    """Return a FactoryError for an exception of user code, with the frames of project code.
+
+    Args:
+        what: what raised the exception.
+        error: the exception.
+        fix: the hint for an exception of an unknown cause.
+    """
     return FactoryError(
         f"{what} {exception_summary(error)}",
-        hint=failure_hints.hint_for(error) or failure_hints.hint_for_package(error) or "fix the factory",
+        hint=failure_hints.hint_for(error) or failure_hints.hint_for_package(error) or fix,
         detail=tracebacks.user_frames(error),
     )
 

@@ -7,17 +7,20 @@ import os
 import pkgutil
 import re
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from bmvis.child import tracebacks
 from bmvis.child.building import listing
-from bmvis.errors import nearest, similar
+from bmvis.errors import MAX_CHOICES, first_of, nearest, similar
 
 _FILES = 500
 """Maximum number of files of a package in which a name is looked for."""
 _CHARACTERS = 1 << 20
+_KEYS = 1000
+"""Maximum number of keys of a dictionary that are looked at."""
 
 
 def for_module(missing: str) -> str:
@@ -30,6 +33,8 @@ def for_module(missing: str) -> str:
     folders = list(getattr(sys.modules[package], "__path__", ())) if package else _project_folders()
     if not package and (found := _folder_off_path(name)):
         return f"found one in {found}: add this folder to `path`"
+    if not package and any(Path(folder).name == name for folder in folders):
+        return f"{name} is a folder of `path`, which has modules: leave {name!r} out of the reference"
     known = [module.name for module in pkgutil.iter_modules(folders)]
     return similar(name, known, prefix=f"{package}." if package else "") or (
         f"install the package, or add its folder to `path`; searched {', '.join(folders) or 'installed packages'}"
@@ -61,12 +66,39 @@ def _missing_folders() -> str:
     return f"; {', '.join(missing)} in `path` does not exist" if missing else ""
 
 
-def for_attribute(name: str, holder: Any) -> str:
-    """Return the submodule that defines the name, or the attribute with the most similar name."""
+def for_attribute(name: str, holder: Any, where: str = "") -> str:
+    """Return the submodule that defines the name, or the attribute or key with the most similar name.
+
+    Args:
+        name: the missing name.
+        holder: the object without such an attribute.
+        where: the reference to the object, such as `zoo:MODELS`.
+    """
     if isinstance(holder, ModuleType) and (found := _in_submodule(name, holder)):
         return f"did you mean {f'{found}:{name}'!r}?"
+    if isinstance(holder, Mapping):
+        return in_container(holder, where) if name not in holder else f"did you mean {f'{where}[{name!r}]'!r}?"
     known = [n for n in dir(holder) if not n.startswith("_") and callable(getattr(holder, n, None))]
     return nearest(name, known) if len(known) < 20 else similar(name, known) or "check the spelling"
+
+
+def for_object(target: Any, where: str) -> str:
+    """Return what to write instead of a reference to an object that is no factory; '' if that is unknown."""
+    if isinstance(target, ModuleType):
+        return f"write package.module:factory, such as {in_module(target)}"
+    if isinstance(target, Mapping | list | tuple):
+        return in_container(target, where)
+    return ""
+
+
+def in_container(holder: Mapping[Any, Any] | Sequence[Any], where: str) -> str:
+    """Return a reference to a value of a dictionary or list, with the known keys."""
+    if isinstance(holder, Mapping):
+        keys = [key for key in itertools.islice(holder, _KEYS) if type(key) in (str, int)]
+        known = f" (known: {first_of([str(key) for key in keys], MAX_CHOICES)})"
+    else:
+        keys, known = list(range(len(holder)))[:1], f" (it has {len(holder)} items)"
+    return f"write a key, such as {where}[{keys[0]!r}]{known}" if keys else "it is empty"
 
 
 def _in_submodule(name: str, package: ModuleType) -> str:

@@ -47,6 +47,7 @@ FILES = {
         def build_wrapped(f=os.system): return nn.Linear(1, 1)
         build_method = Net.create
         class Registry(dict): pass
+        build_nested = {"deep": {"net": build_net, "system": os.system}}
         build_registered = Registry(net=build_net, system=os.system, popen=subprocess.Popen, os=os)
         class Factory:
             def __call__(self): return nn.Linear(5, 5)
@@ -82,8 +83,9 @@ FILES = {
         from os import system
         from outside import build_outside
         from torch import nn
-        __all__ = ["build_outside", "build_listed", "_secret", "os", "os.system", "HOOKS", 3]
+        __all__ = ["build_outside", "build_listed", "_secret", "os", "os.system", "HOOKS", "NETS", 3]
         HOOKS = {"system": system}
+        NETS = {"deep": {"system": system, "os": os, "net": nn.Identity()}, "environment": os.environ}
         def build_listed(): return nn.Linear(1, 1)
         def _secret(): return nn.Linear(1, 1)
         def build_unlisted(): return nn.Linear(1, 1)
@@ -164,6 +166,16 @@ TRIES = {
         ("zoo:build_*", "zoo:build_registered['os']"),
         ("zoo:build_*", f"zoo:build_registry['system']{TOUCH}"),
         ("listed:*", f"listed:HOOKS['system']{TOUCH}"),
+        ("listed:*", f"listed:NETS['deep']['system']{TOUCH}"),
+        ("listed:*", "listed:NETS['deep']['os']"),
+        ("listed:*", "listed:NETS['environment']['HOME']"),
+    ],
+    "another key": [
+        ("zoo:build_nested['deep']['net']", f"zoo:build_nested['deep']['system']{TOUCH}"),
+        ("zoo:build_nested['deep']['net']", "zoo:build_nested['deep']"),
+        ("zoo:build_nested['deep']['net']", "zoo:build_nested"),
+        ("zoo:build_registry['net']", f"zoo:build_registry['system']{TOUCH}"),
+        ("zoo:build_*['net']", f"zoo:build_registered['system']{TOUCH}"),
         ("zoo:*", f"zoo:os.environ['HOME']{TOUCH}"),
     ],
     "dunder of a class": [
@@ -255,6 +267,13 @@ def test_cases_cover_many_kinds_of_attempts():
         pytest.param("zoo:Net.create", "zoo:Net.create", "Net", id="inherited classmethod"),
         pytest.param("zoo:Net.s*", "zoo:Net.small", "Net", id="wildcard for methods"),
         pytest.param("zoo:build_outside", "zoo:build_outside", "Linear", id="exact re-export of another package"),
+        pytest.param("zoo:build_nested['deep']['net']", 'zoo:build_nested["deep"]["net"](2)', "Linear", id="exact key"),
+        pytest.param(
+            "zoo:build_nested['deep']", "zoo:build_nested['deep']['net']", "Linear", id="key and any below it"
+        ),
+        pytest.param("zoo:build_nested", "zoo:build_nested['deep']['net']", "Linear", id="dictionary"),
+        pytest.param("listed:*", "listed:NETS['deep']['net']", "Identity", id="module in a nested dictionary"),
+        pytest.param("zoo:build_*['net']", "zoo:build_registered['net']", "Linear", id="key with a wildcard"),
         pytest.param("zoo:build_linear", "zoo:build_linear(1, 2)", "Linear", id="exact foreign class"),
         pytest.param("zoo:_private", "zoo:_private", "Linear", id="exact private name"),
         pytest.param("outside:create_model", "outside:create_model('x')", "Linear", id="exact, as timm:create_model"),

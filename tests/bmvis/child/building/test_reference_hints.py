@@ -5,9 +5,10 @@ import sys
 import pytest
 from torch import nn
 
-from bmvis.child.building import loader
+from bmvis.child.building import arguments, loader
 from bmvis.errors import FactoryError
 from bmvis.reference import parse_reference
+from bmvis.reference_patterns import parse_pattern
 
 FILES = {
     "hinted/__init__.py": "from torch import nn\nfrom . import blocks\nclass Head(nn.Linear): ...\n",
@@ -80,6 +81,33 @@ class Registry:
     def __getitem__(self, key):
         return {"net": nn.Identity, "bad": 1 / (key != "bad")}[key]
 
+class Registered:
+    def __init__(self):
+        self.nets = {"net": nn.Identity, "other": nn.Flatten, "number": 3}
+    def keys(self):
+        return self.nets.keys()
+    def __getitem__(self, key):
+        return self.nets[key]
+
+class Broken(Registered):
+    def keys(self):
+        raise OSError("no keys")
+
+class Wide(enum.Enum):
+    NET = nn.Identity()
+
+NESTED = {"bert": {"small": nn.Identity, "sizes": [nn.Flatten]}, "empty": {}}
+REGISTERED, BROKEN = Registered(), Broken()
+
+async def later():
+    return nn.Identity()
+
+def command():
+    raise SystemExit(0)
+
+def flag(bias: bool = False):
+    return nn.Identity()
+
 class Kind(enum.Enum):
     SMALL = 1
     def __call__(self):
@@ -91,21 +119,81 @@ ZOO = Registry()
 """
 
 
-def test_registries_and_enumerations_have_keys(tmp_path, monkeypatch):
+@pytest.fixture
+def registry(tmp_path, monkeypatch):
     (tmp_path / "registry_of_hints.py").write_text(REGISTRY)
     monkeypatch.syspath_prepend(tmp_path)
+    yield "registry_of_hints"
+    del sys.modules["registry_of_hints"]
 
-    def built(text):
-        parsed = parse_reference(f"registry_of_hints:{text}")
-        return loader.call(loader.import_object(parsed), parsed, "meta")[0]
 
-    for text in ('ZOO["net"]', 'Kind["SMALL"]'):
-        assert type(built(text)) is nn.Identity
-    for text, message in (
+def built(text):
+    parsed = parse_reference(text)
+    target = loader.import_object(parsed)
+    return loader.call(target, arguments.resolve(target, parsed, ("*",)), "meta")[0]
+
+
+def test_registries_enumerations_and_nested_dictionaries_have_keys(registry):
+    for text in ('ZOO["net"]', 'Kind["SMALL"]', 'NESTED["bert"]["small"]', "Wide.NET.value", "Wide.NET", 'Wide["NET"]'):
+        assert type(built(f"{registry}:{text}")) is nn.Identity
+    assert type(built(f"{registry}:NESTED['bert']['sizes'][0](2)")) is nn.Flatten
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
         ('ZOO["nett"]', "has no key 'nett' (name a key of a Registry)"),
         ('ZOO["bad"]', "raised ZeroDivisionError"),
         ("Kind.build", "'Kind.build' is a method: name a function, or a class method"),
-    ):
-        with pytest.raises(FactoryError) as raised:
-            built(text)
-        assert message in str(raised.value)
+        (
+            "NESTED",
+            "is a dict, not a factory (write a key, such as registry_of_hints:NESTED['bert'] (known: bert, empty))",
+        ),
+        ('NESTED["bert"]', "write a key, such as registry_of_hints:NESTED['bert']['small'] (known: small, sizes)"),
+        ('NESTED["bert"]["sizes"]', "such as registry_of_hints:NESTED['bert']['sizes'][0] (it has 1 items)"),
+        ('NESTED["empty"]', "it is empty"),
+        (
+            "NESTED.bert",
+            "'registry_of_hints.NESTED' has no 'bert' (did you mean \"registry_of_hints:NESTED['bert']\"?)",
+        ),
+        ("NESTED.gpt", "write a key, such as registry_of_hints:NESTED['bert'] (known: bert, empty)"),
+        ('NESTED["bert"]["smal"]', "\"registry_of_hints.NESTED['bert']\" has no key 'smal' (did you mean 'small'?)"),
+        ('NESTED["bert"]["small"]["x"]', "is a type, not a dictionary"),
+        ("later", "returned a coroutine (a factory must return a torch.nn.Module; call the coroutine function in a"),
+        ("command", "raised SystemExit: 0 (name a function that returns the model"),
+        (
+            "flag(bias=true)",
+            "cannot resolve the argument 'true' of 'registry_of_hints:flag(bias=true)' (did you mean True?)",
+        ),
+    ],
+)
+def test_error_has_what_to_name(registry, text, message):
+    with pytest.raises(FactoryError) as raised:
+        built(f"{registry}:{text}")
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("REGISTERED[*]", ("REGISTERED['net']", "REGISTERED['other']")),
+        ("Kind[*]", ("Kind['SMALL']",)),
+        ("Wide[*]", ("Wide['NET']",)),
+    ],
+)
+def test_star_names_what_registries_and_enumerations_have(registry, text, found):
+    listed = loader.list_models(parse_pattern(f"{registry}:{text}"))
+    assert listed.references == tuple(f"{registry}:{name}" for name in found)
+
+
+def test_error_of_a_registry_names_the_pattern(registry):
+    with pytest.raises(FactoryError, match=r"'registry_of_hints:BROKEN\[\*\]' raised OSError: no keys"):
+        loader.list_models(parse_pattern(f"{registry}:BROKEN[*]"))
+
+
+def test_folder_of_the_path_is_no_package(tmp_path, monkeypatch):
+    (tmp_path / "sources_of_hints").mkdir()
+    monkeypatch.syspath_prepend(tmp_path / "sources_of_hints")
+    with pytest.raises(FactoryError) as raised:
+        loader.import_object(parse_reference("sources_of_hints.zoo:build"))
+    assert raised.value.hint.endswith("leave 'sources_of_hints' out of the reference")
