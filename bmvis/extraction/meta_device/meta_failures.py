@@ -23,6 +23,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils._pytree import tree_leaves, tree_map
 
 from bmvis.extraction.meta_device.device_reads import READERS, DeviceReads
+from bmvis.extraction.meta_device.skipped_conversions import is_skip_check
 from bmvis.extraction.meta_device.torch_entry_points import STORAGES, outside_torch, replaced
 from bmvis.untrusted import user_text
 
@@ -31,6 +32,7 @@ MAX_FAILURES = 1000
 MAX_REPLAYED = 2**20
 """Maximum number of elements of the tensors with which a failed operation is repeated on the CPU."""
 _PLAIN = (torch.Tensor, nn.Parameter)
+_CPU, _META = torch.device("cpu"), torch.device("meta")
 Call = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
@@ -54,7 +56,7 @@ class FailureLog(TorchFunctionMode):
 
     Args:
         ends: the value of `time.monotonic()` from which on calls of PyTorch raise `OutOfTimeError`; None for no limit.
-        call: calls the function with its arguments; None for a plain call.
+        call: calls the function with its arguments, for a model that is built on meta; None for a plain call.
     """
 
     def __init__(self, ends: float | None = None, call: Call | None = None) -> None:
@@ -83,6 +85,8 @@ class FailureLog(TorchFunctionMode):
             self.note(func, args, kwargs, error, frame)
             raise
         if func in READERS:
+            if result == _META and self._call is not None and is_skip_check(frame):
+                return _CPU
             self.reads.note(func, args, frame)
         return result
 

@@ -14,6 +14,8 @@ from small_models import SMALL, llama
 from torch import nn
 
 from bmvis import capture
+from bmvis.extraction.meta_device.known_values import KnownValues
+from bmvis.extraction.meta_device.meta_failures import FailureLog
 from bmvis.options.definitions import Options
 from bmvis.render.html.tree import to_html
 from bmvis.render.text import to_text
@@ -148,6 +150,26 @@ def test_frozen_delta_is_frozen_and_delta():
     model = peft.get_peft_model(llama(), configured("ADALORA", SETTINGS["ADALORA"], None))
     row = next(line for line in to_text(layout(capture(model), Options())).splitlines() if "ranknum" in line)
     assert row.endswith("default:[1] (delta) (frozen)")
+
+
+def on_meta(factory):
+    with torch.device("meta"), FailureLog(call=KnownValues().call):
+        return factory()
+
+
+@pytest.mark.parametrize(
+    ("name", "is_cast"), [("ADALORA", True), ("LORA", False), ("LoRA of a parameter", False), ("VBLORA", False)]
+)
+def test_adapters_of_a_half_precision_model_have_the_data_types_of_the_cpu(name, is_cast, tmp_path):
+    def facts(model):
+        tensors = (one for module in capture(model).modules for one in (*module.parameters, *module.buffers))
+        return [(one.name, one.shape, one.dtype, getattr(one, "trainable", None)) for one in tensors]
+
+    def adapted():
+        configuration = configured(*VARIANTS.get(name, (name, SETTINGS.get(name))), tmp_path)
+        return peft.get_peft_model(llama().bfloat16(), configuration, autocast_adapter_dtype=is_cast)
+
+    assert facts(on_meta(adapted)) == facts(adapted())
 
 
 def two() -> nn.Module:
