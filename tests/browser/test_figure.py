@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 from figures import EDGE_LISTS, framed
-from formats import layer, net
+from formats import CALL, layer, net
 from trees import tensor
 
 from bmvis.model.tree import Module
@@ -114,3 +114,22 @@ def test_a_wide_figure_scrolls_by_itself(tab):
     )
     assert inner > width
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+APART = """() => [...document.querySelectorAll(".bmvis-tree .bmvis-back")].map((link) => {
+  const lines = [...link.previousElementSibling.getClientRects()];
+  return link.getBoundingClientRect().top > lines.at(-1).bottom;
+})"""
+
+
+@pytest.mark.parametrize("call", [None, CALL], ids=["after a parameter", "after an output shape"])
+def test_link_to_the_figure_is_on_the_line_of_its_row(tab, call):
+    figure = framed("in:x > head; head > out:y")
+    model = net(layer("head", tensor("weight", 1000, 64), call=call))
+    page = msgspec.structs.replace(layout(model, Options()), figure=DrawnFigure(figure, draw(figure)))
+    tab.open_trees(to_html(page, "m"))
+    found = []
+    for width in range(200, 420, 5):
+        tab.page.set_viewport_size({"width": width, "height": 900})
+        found += tab.page.evaluate(APART)
+    assert set(found) == {False}
