@@ -35,6 +35,7 @@ _TENSOR = lazy_regex(r"(?:([^\W\d]\w*)\s*:)?\s*(\w+)\s*\[([\d\s,_]*)\]")
 _SHAPE = lazy_regex(r"(?:([^\W\d]\w*)\s*:)?\s*[\[(]?\s*(\d[\d\s,]*?),?\s*[\])]?")
 """A shape without a data type, as tools that take one data type write it: `[1, 3, 224, 224]`, `(1, 128)`."""
 _REFERENCE = lazy_regex(r"[\w.]+\s*:\s*[\w.]+\s*(\(.*\))?", re.DOTALL)
+_QUOTES = ("'", '"')
 _EXAMPLE = "write input_ids: int64[1, 128]; attention_mask: int64[1, 128], or package.module:make_inputs"
 
 
@@ -121,7 +122,9 @@ def _tensor(text: str) -> TensorInput:
 
 
 def _tensor_hint(text: str) -> str:
-    """Return a hint for an invalid tensor: the data type that a shape lacks, or an example."""
+    """Return a hint for an invalid tensor: its quotes, the data type that a shape lacks, or an example."""
+    if text.startswith(_QUOTES) or text.endswith(_QUOTES):
+        return "remove the quotes"
     shape = _SHAPE.fullmatch(text)
     if shape is None:
         return _EXAMPLE

@@ -272,6 +272,8 @@ def test_calls_of_shared_module_are_at_its_first_place() -> None:
         ("(1, 128)", "add the data type: float32[1, 128]"),
         ("x: 1, 128", "add the data type: x: float32[1, 128], or x: int64[1, 128]"),
         ("x: float32[1, 3", "write input_ids: int64[1, 128]"),
+        ("'x: float32[1, 3]; y: int64[1]'", "(remove the quotes)"),
+        ('"zoo:make_inputs"', "(remove the quotes)"),
         ("x: float32", "invalid tensor 'x: float32'"),
         ("x: float32[-1]", "invalid tensor"),
         ("x: float32[1 2]", "shape"),
