@@ -4,6 +4,7 @@ What such a page contains, in addition to Markdown that MyST and Python-Markdown
 
 - `<model-structure … />` and its like. On Sphinx they are directives.
 - `<model-fact … />` in a sentence, outside of code. On Sphinx it is a role.
+- `` `flow="auto"` `` in a sentence. On Sphinx it is `:flow: auto`.
 - A fence of `html` with such elements. On Sphinx it shows the directive, in MyST and in reStructuredText.
 - A fence of `html live`: the trees themselves, and below them how they are written.
 - A fence of `html markdown`: an element as Markdown takes it, on Sphinx too.
@@ -21,11 +22,18 @@ from typing import Literal
 
 from generated import filled
 
+from bmvis.options.definitions import OPTIONS
+from bmvis.overviews.gallery_options import GALLERY_OPTIONS
+from bmvis.overviews.table_options import TABLE_OPTIONS
+
 Host = Literal["sphinx", "mkdocs"]
 
 FENCE = re.compile(r"^(?P<ticks>`{3,})(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=ticks)$", re.MULTILINE | re.DOTALL)
 _ELEMENT = re.compile(r"^<(model-\w+)\b[^<]*?(?:/>|></\1>)$", re.MULTILINE | re.DOTALL)
 _FACT = re.compile(r"<model-fact [^<>]*/>")
+_ATTRIBUTE = re.compile(r'`([a-z-]+)="([^"`]+)"`')
+_OPTIONS = {option.name for option in (*OPTIONS, *GALLERY_OPTIONS, *TABLE_OPTIONS)} - {"device"}
+"""The options that a sentence writes as attributes. `device="meta"` is an argument of PyTorch."""
 _TITLE = re.compile(r'(\w+) title="(.+)"')
 _SWITCH = re.compile(r"^<!-- on (sphinx|mkdocs|both) -->\n", re.MULTILINE)
 _ARGUMENT = {
@@ -44,6 +52,7 @@ def for_sphinx(text: str) -> str:
     text = text.replace("](pictures/", "](../pictures/")  # an included page's paths start at the one that includes it
     text = _ELEMENT.sub(lambda found: _myst(_read(found[0])), text)
     text = _FACT.sub(lambda found: _role(_read(found[0])), text)
+    text = _ATTRIBUTE.sub(_field, text)
     return _with_fences(text, [_sphinx_fence(fence) for fence in fences])
 
 
@@ -105,6 +114,11 @@ def _myst(written: _Written) -> str:
 def _role(written: _Written) -> str:
     given = written.attributes
     return f"{{model-fact}}`{given['model']} {given.get('of') or 'parameters'} {given.get('format') or 'short'}`"
+
+
+def _field(attribute: re.Match[str]) -> str:
+    name, value = attribute.groups()
+    return f"`:{name}: {value}`" if name in _OPTIONS else attribute[0]
 
 
 def _rst(written: _Written) -> str:

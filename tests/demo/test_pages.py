@@ -71,6 +71,22 @@ def test_element_becomes_a_directive_on_sphinx(element, myst, rst):
     assert dialects.for_mkdocs(f"```html live\n{element}\n```") == f"{element}\n\n```html\n{element}\n```"
 
 
+@pytest.mark.parametrize(
+    ("written", "on_sphinx"),
+    [
+        ('Set `flow="auto"`.', "Set `:flow: auto`."),
+        ('[`inputs="x: int64[1, 8]"`](shapes.md)', "[`:inputs: x: int64[1, 8]`](shapes.md)"),
+        ('`sort="GLUE ascending"`, `thumbnail="flow"`', "`:sort: GLUE ascending`, `:thumbnail: flow`"),
+        ('`markdown="block"` and torch\'s `device="meta"`', '`markdown="block"` and torch\'s `device="meta"`'),
+        ('```toml\nsort="name"\n```', '```toml\nsort="name"\n```'),
+    ],
+    ids=["option", "link", "gallery", "no option", "code"],
+)
+def test_attribute_in_a_sentence_becomes_an_option_on_sphinx(written, on_sphinx):
+    assert dialects.for_sphinx(written) == on_sphinx
+    assert dialects.for_mkdocs(written) == written
+
+
 def test_each_host_reads_its_own_part_and_code_stays_code():
     text = (
         "a\n<!-- on sphinx -->\nb\n<!-- on mkdocs -->\nc\n<!-- on both -->\nd\n"
