@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from changed_models import CHANGES, Build
+from changed_models import architectures, recorded_values
+from changed_models.models import Build
 from large_libraries import needs_peft
-from more_changed_models import MORE_CHANGES
 from torch import nn
 
 from bmvis.comparison.changes import compare_models
@@ -25,7 +25,7 @@ pytestmark = [
     needs_peft,
     pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning"),
 ]
-ALL = CHANGES | MORE_CHANGES
+CHANGES = architectures.CHANGES | recorded_values.CHANGES
 EFFECTS = {
     "numerics": "old checkpoints load, but outputs differ",
     "training": "old checkpoints load; training differs",
@@ -90,7 +90,7 @@ def loads(state: dict[str, Any], model: nn.Module, *, strict: bool) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("before", "after", "impact", "lines"), ALL.values(), ids=ALL)
+@pytest.mark.parametrize(("before", "after", "impact", "lines"), CHANGES.values(), ids=CHANGES)
 def test_change_is_reported_in_few_lines_with_its_class(
     before: Build, after: Build, impact: str | None, lines: int
 ) -> None:

@@ -1,4 +1,4 @@
-"""More single changes of models: the order of parameters in optimizers, and values that a record shortens."""
+"""Changes of values that a record shortens, of orders, and of objects that settings contain."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 from torch.optim import lr_scheduler
 
-Build = Callable[[], Any]
+from changed_models.models import Build
 
 
 class Plain(nn.Module):
@@ -153,7 +153,7 @@ class Scale:
 
 MANY = {f"k{number}": number for number in range(300)}
 LONG = ", ".join(f"k{number}={number}" for number in range(100))
-MORE_CHANGES: dict[str, tuple[Build, Build, str | None, int]] = {
+CHANGES: dict[str, tuple[Build, Build, str | None, int]] = {
     "order in a group": (optimized(), optimized(slice(None, None, -1)), "training", 1),
     "other order in a group": (optimized(slice(1, None)), optimized(slice(None, 0, -1)), "training", 1),
     "foreign tensor first": (optimized(foreign=1), optimized(foreign=1, is_last=False), "training", 1),
