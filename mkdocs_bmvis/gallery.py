@@ -14,7 +14,7 @@ from bmvis.render.html.cards import to_cards
 from bmvis.render.html.markup import Markup
 from mkdocs_bmvis.drawings import DependencyRecorder, Report
 from mkdocs_bmvis.element import Element
-from mkdocs_bmvis.model_list import PlacedList, finder, list_key, own_columns, read_list
+from mkdocs_bmvis.model_list import PlacedList, finder, gallery_key, own_columns, read_list
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, likely_files, request_model
@@ -52,7 +52,7 @@ def place_gallery(
         OptionError: as from `read_gallery`.
     """
     options, entries = read_gallery(element, settings.options, location)
-    links = dict(page.links(list_key(options, entries), report))
+    links = dict(page.links(gallery_key(options, entries), report))
     return PlacedList(options, entries, links, page.anchor(options.name or "bmvis-gallery"))
 
 

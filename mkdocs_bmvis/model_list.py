@@ -86,7 +86,7 @@ def own_columns(
     return column_sources(read_project(folder), folder, options.data, sources.add_files)
 
 
-def list_key(options: GalleryOptions | TableOptions, entries: Iterable[Entry]) -> GalleryKey:
+def gallery_key(options: GalleryOptions | TableOptions, entries: Iterable[Entry]) -> GalleryKey:
     """Return the key of a gallery or a table on its page."""
     return options.toctree, tuple(entry.reference for entry in entries)
 

@@ -15,7 +15,7 @@ from bmvis.overviews.gallery_options import GalleryOptions
 from bmvis.overviews.table_options import TableOptions
 from mkdocs_bmvis.element import Element, read_element
 from mkdocs_bmvis.gallery import read_gallery
-from mkdocs_bmvis.model_list import finder, list_key
+from mkdocs_bmvis.model_list import finder, gallery_key
 from mkdocs_bmvis.page import GalleryKey
 from mkdocs_bmvis.positions import element_starts
 from mkdocs_bmvis.sources import Models
@@ -55,7 +55,7 @@ def model_pages(uri: str, text: str, models: Models, defaults: Options) -> Itera
         if options.toctree:
             device = f' device="{options.device}"' if options.device != defaults.device else ""
             found = pages.model_pages(uri, options.toctree, entries, finder(models, WatchList()))
-            yield list_key(options, entries), [_page(page, device) for page in found.pages]
+            yield gallery_key(options, entries), [_page(page, device) for page in found.pages]
 
 
 def _page(page: pages.PlannedPage, device: str) -> ModelPage:

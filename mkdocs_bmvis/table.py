@@ -21,7 +21,7 @@ from bmvis.source.pyproject import read_project
 from bmvis.worker.protocol import ModelRequest
 from mkdocs_bmvis.drawings import DependencyRecorder, Report
 from mkdocs_bmvis.element import Element
-from mkdocs_bmvis.model_list import PlacedList, finder, list_key, own_columns, read_list
+from mkdocs_bmvis.model_list import PlacedList, finder, gallery_key, own_columns, read_list
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import likely_files, request_model
@@ -65,7 +65,7 @@ def place_table(element: Element, page: HostPage, settings: Settings, report: Re
     """
     options, entries = read_table(element, settings.options, location)
     here = {reference: f"#{tree}" for reference, tree in trees_on(page.text).items()}
-    links = {**page.model_links, **here, **page.links(list_key(options, entries), report)}
+    links = {**page.model_links, **here, **page.links(gallery_key(options, entries), report)}
     links = read_project(Path(settings.cwd)).by_names_and_references(links)
     return PlacedTable(options, entries, links, page.anchor(options.name or "bmvis-table"), location)
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from bmvis.model.contraction import EdgeChange
 from bmvis.render.html.categories import category
-from bmvis.render.html.markup import Markup, join, picture, picture_link, tag
+from bmvis.render.html.markup import Markup, join, svg, svg_link, tag
 from bmvis.render.html.row import PathLink
 from bmvis.view.figure.figure import Figure
 from bmvis.view.figure.layout.drawing import STACK, FigureDrawing, Line, PlacedBox, PlacedFrame, Rectangle, Text
@@ -33,7 +33,7 @@ def to_drawing(
     """
     edges = "edge" if len(figure.edges) == 1 else "edges"
     boxes = "box" if len(figure.boxes) == 1 else "boxes"
-    return picture(
+    return svg(
         tag("title", title),
         tag("desc", f"{len(figure.boxes)} {boxes}, {len(figure.edges)} {edges}. The list below names them."),
         shapes_of(figure, drawing, anchor=anchor, link=link),
@@ -94,7 +94,7 @@ def _title(placed: PlacedFrame, id_: str | None, link: PathLink) -> Markup:
     path = placed.frame.path
     target = link(path) if path else None
     if target:
-        return picture_link(_texts(placed.texts), href=target)
+        return svg_link(_texts(placed.texts), href=target)
     return tag("g", _texts(placed.texts), id=id_ if path else None)
 
 
@@ -116,7 +116,7 @@ def _box(placed: PlacedBox, id_: str | None, number: int, link: PathLink) -> Mar
     }
     if target is None:
         return tag("g", _whole_text(placed), content, **attributes)
-    return picture_link(_whole_text(placed), content, href=target, **attributes)
+    return svg_link(_whole_text(placed), content, href=target, **attributes)
 
 
 def _whole_text(placed: PlacedBox) -> Markup | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from bmvis.render.connections import called_with, connection_lines
 from bmvis.render.html.drawing import plain_svg, shapes_of, to_drawing
-from bmvis.render.html.markup import Markup, picture, tag
+from bmvis.render.html.markup import Markup, svg, tag
 from bmvis.render.html.row import PathLink
 from bmvis.view.figure.figure import Figure
 from bmvis.view.figure.layout.drawing import DrawnFigure
@@ -26,12 +26,12 @@ def to_figure(drawn: DrawnFigure, anchor: str, link: PathLink, subject: str) -> 
     """
     figure, drawing = drawn.figure, drawn.drawing
     title = f"Architecture of {subject}"
-    svg = to_drawing(figure, drawing, title, anchor=anchor, link=link) if drawing else None
+    image = to_drawing(figure, drawing, title, anchor=anchor, link=link) if drawing else None
     lines = [tag("li", line, dir="auto") for line in connection_lines(figure)]
     note = " ".join(filter(None, (called_with(figure), _changes_note(figure))))
     return tag(
         "figure",
-        tag("div", svg, class_="bmvis-scroll", tabindex=0, role="region", aria_label=title) if svg else None,
+        tag("div", image, class_="bmvis-scroll", tabindex=0, role="region", aria_label=title) if image else None,
         tag("details", tag("summary", "Connections as text"), tag("ul", *lines), open=drawing is None),
         tag("figcaption", note) if note else None,
         class_="bmvis-figure",
@@ -54,7 +54,7 @@ def figure_thumbnail(drawn: DrawnFigure) -> Markup | None:
     names = [box.label for box in drawn.figure.boxes if box.kind == "module"]
     return tag(
         "div",
-        picture(
+        svg(
             shapes_of(drawn.figure, drawn.drawing),
             **plain_svg(drawn.drawing),
             role="img",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from bmvis.render.html.drawing import PLAIN_RECTANGLE, plain_svg, shapes_of
-from bmvis.render.html.markup import Markup, picture, tag
+from bmvis.render.html.markup import Markup, svg, tag
 from bmvis.view.figure.figure import Figure
 from bmvis.view.figure.layout.drawing import FigureDrawing
 
@@ -71,7 +71,7 @@ def to_image(figure: Figure, drawing: FigureDrawing, title: str, scheme: Scheme 
     if scheme != "light":  # a browser that opens the image alone has a dark page, too
         rules.append(f"svg {{ color-scheme: {'dark' if scheme == 'dark' else 'light dark'}; }}")
     style = tag("style", Markup("\n".join(rules)))
-    return picture(
+    return svg(
         tag("title", title),
         style,
         Markup(shapes_of(figure, drawing).replace(PLAIN_RECTANGLE, "")),  # the style has the colors

@@ -11,7 +11,7 @@ import msgspec
 
 from bmvis import humanize
 from bmvis.model.preorder import parents
-from bmvis.render.html.markup import Markup, join, picture, picture_link, tag
+from bmvis.render.html.markup import Markup, join, svg, svg_link, tag
 from bmvis.render.html.row import PathLink
 from bmvis.view.page import Page, Row
 
@@ -52,7 +52,7 @@ def to_map(page: Page, link: PathLink = lambda path: None) -> Markup | None:
     cells = list(_cells(page))
     if not cells:
         return None
-    drawn = picture(
+    drawn = svg(
         *(_draw(cell, page, link) for cell in cells),
         width="100%",
         height=(1 + max(cell.row.depth for cell in cells)) * LINE,
@@ -82,7 +82,7 @@ def to_thumbnail(page: Page, largest: int = 0) -> Markup | None:
     shapes: dict[str, list[str]] = {}
     for cell in cells:
         shapes.setdefault(cell.state, []).append(_outlines(cell, (cell.row.depth - top_level) * LINE))
-    return picture(
+    return svg(
         *(tag("path", d="".join(drawn), class_=f"bmvis-{state}") for state, drawn in shapes.items()),
         class_="bmvis-thumbnail",
         viewBox=f"0 0 {WIDTH} {THUMBNAIL_LEVELS * LINE}",
@@ -159,7 +159,7 @@ def _draw(cell: MapCell, page: Page, link: PathLink) -> Markup:
     drawn = tag("g", join(tag("title", words), box, _label(cell, left, top)), class_=f"bmvis-{cell.state}")
     href = link(row.path) if row.module else None
     # Not in the tab order: the tree has the same rows, and reaches them by keyboard.
-    return picture_link(drawn, href=href, tabindex="-1") if href else drawn
+    return svg_link(drawn, href=href, tabindex="-1") if href else drawn
 
 
 def _label(cell: MapCell, left: str, top: int) -> Markup | None:

@@ -39,7 +39,7 @@ def tag(name: str, *children: str | None, **attributes: str | int | bool | None)
     return Markup("".join(parts))
 
 
-def picture_link(*children: str | None, href: str, **attributes: str | int | None) -> Markup:
+def svg_link(*children: str | None, href: str, **attributes: str | int | None) -> Markup:
     """Return a link in a picture, as one of SVG 1.1.
 
     Scripts that assign to each `href` of a page fail at one in a picture, where it can't be set: Material's
@@ -48,7 +48,7 @@ def picture_link(*children: str | None, href: str, **attributes: str | int | Non
     return tag("a", *children, **{"xlink:href": href}, **attributes)
 
 
-def picture(*children: str | None, **attributes: str | int | None) -> Markup:
+def svg(*children: str | None, **attributes: str | int | None) -> Markup:
     """Return a picture in SVG. In XHTML, as in an EPUB, links need the declaration of their namespace."""
     content = join(*children)
     if "xlink:href=" in content:
