@@ -15,13 +15,17 @@ from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Any
 
-from bmvis.errors import CheckpointError
+import msgspec
+
+from bmvis.errors import MAX_CHOICES, CheckpointError, first_of
 from bmvis.gc_pause import paused_gc
 from bmvis.model.tree import Buffer, Model, Module, Parameter
 from bmvis.source import gguf, safetensors
+from bmvis.source.checkpoint_parts import find_parts
 from bmvis.source.dependencies import file_dependencies, with_value
+from bmvis.source.other_formats import READABLE, folder_error, folders_with_checkpoints
 from bmvis.source.packed_weights import unpack_weights
-from bmvis.source.tensor_file import MAX_HEADER, PICKLED, StoredTensor, TensorFile, quoted, read_bytes, refuse_pickle
+from bmvis.source.tensor_file import MAX_HEADER, StoredTensor, TensorFile, quoted, read_bytes
 from bmvis.worker.protocol import Built, Dependency
 
 MAX_MODULES = 1_000_000
@@ -49,18 +53,57 @@ def read(path: Path) -> Built:
 
 
 def _read_checkpoint(path: Path) -> Built:
+    found = _read_folder(path) if os.path.isdir(path) else _read_model(path)  # noqa: PTH112  # may be no valid path
+    dependencies = [*file_dependencies(map(os.path.abspath, found.files))]
+    sources = tuple(file.path for file in dependencies if file.value)
+    dependencies += [with_value(Dependency("names", os.path.abspath(folder))) for folder in found.folders]
+    modules = tuple(_modules(found.tensors, found.types, path))
+    return Built(Model(modules, is_checkpoint=True, notes=found.notes), sources, tuple(dependencies))
+
+
+class _Read(msgspec.Struct, frozen=True):
+    """The tensors of a checkpoint as the model has them, not as they are packed."""
+
+    tensors: Mapping[str, StoredTensor]
+    types: Mapping[str, str]
+    """The classes of modules, as far as they are known, by path."""
+    files: Sequence[Path]
+    folders: Sequence[Path] = ()
+    """The folders whose names decide what is read."""
+    notes: tuple[str, ...] = ()
+
+
+def _read_folder(folder: Path) -> _Read:
+    """Return the tensors of the models in a folder: of all in a pipeline, else of the only one."""
+    found = find_parts(folder, sorted(file.name for file in folder.iterdir() if file.is_file()))
+    if found is None:
+        read = _read_model(folder)
+        return msgspec.structs.replace(read, folders=[folder])
+    tensors: dict[str, StoredTensor] = {}
+    types, files, notes = {"": found.type}, [found.file], [*found.notes]
+    for part in found.parts:
+        read = _read_model(part.folder)
+        tensors |= {f"{part.name}.{name}": _below(part.name, tensor) for name, tensor in read.tensors.items()}
+        types[part.name] = read.types[""] or part.type
+        files += read.files
+        notes += [f"{part.name}: {note}" for note in read.notes]
+    _require_fits(tensors, folder)
+    return _Read(tensors, types, files, [folder, *(part.folder for part in found.parts)], tuple(notes))
+
+
+def _below(name: str, tensor: StoredTensor) -> StoredTensor:
+    return msgspec.structs.replace(tensor, tied_to=f"{name}.{tensor.tied_to}") if tensor.tied_to else tensor
+
+
+def _read_model(path: Path) -> _Read:
+    """Return the tensors of the file or folder of one model."""
     found = _open(path)
     _require_fits(found.tensors, path)
     config = found.files[0].parent / "config.json"
     written = _read_config(config) if config.is_file() else {}
     tensors, notes = unpack_weights(found.tensors, written)
-    dependencies = [*file_dependencies(os.path.abspath(file) for file in (*found.files, config))]
-    sources = tuple(file.path for file in dependencies if file.value)
-    if path.is_dir():
-        dependencies.append(with_value(Dependency("names", os.path.abspath(path))))
-    modules = tuple(_modules(tensors, found.type or _architecture(written), path))
-    model = Model(modules, is_checkpoint=True, notes=(*found.notes, *notes))
-    return Built(model, sources, tuple(dependencies))
+    kind = found.type or _architecture(written)
+    return _Read(tensors, {"": kind}, [*found.files, config], notes=(*found.notes, *notes))
 
 
 def _open(path: Path) -> TensorFile:
@@ -69,9 +112,13 @@ def _open(path: Path) -> TensorFile:
         return _open_folder(path)
     if path.name.endswith(".json"):
         return safetensors.read_index(path)
-    if gguf.is_gguf(read_bytes(path, None, 8)):
-        return gguf.read_file(path)
-    return safetensors.read_file(path)
+    found = _read_file(path)
+    note = safetensors.part_note(path)
+    return msgspec.structs.replace(found, notes=(*found.notes, note)) if note else found
+
+
+def _read_file(file: Path) -> TensorFile:
+    return gguf.read_file(file) if gguf.is_gguf(read_bytes(file, None, 8)) else safetensors.read_file(file)
 
 
 def _open_folder(folder: Path) -> TensorFile:
@@ -79,21 +126,34 @@ def _open_folder(folder: Path) -> TensorFile:
     names = sorted(file.name for file in folder.iterdir() if file.is_file())
     for name in (n for weights in _WEIGHTS for n in (weights, f"{weights}.index.json")):
         if name in names:
-            return _open(folder / name)
+            return _with_others(_open(folder / name), folder, names)
     files = [n for n in names if n.endswith(".safetensors")]
     found = [n for n in names if n.endswith(_INDEX)] or files or [n for n in names if n.endswith(".gguf")]
     if len(found) == 1 and not safetensors.parts_of(found):
         return _open(folder / found[0])
     if parts := safetensors.parts_of(found):
-        return safetensors.read_parts([folder / name for name in parts])
+        return safetensors.read_parts([folder / name for name in parts], _read_file)
     if found:
         raise CheckpointError(
             f"{folder} has {len(found)} checkpoints", hint=f"name one of them: {', '.join(found[:5])}"
         )
-    pickled = next((name for name in names if name.endswith(PICKLED)), "")
-    if pickled:
-        refuse_pickle(folder / pickled)
-    raise CheckpointError(f"no .safetensors or .gguf file in {folder}", hint="name a checkpoint file, or its folder")
+    raise folder_error(folder, names)
+
+
+def _with_others(found: TensorFile, folder: Path, names: Sequence[str]) -> TensorFile:
+    """Add a note for other checkpoints in the folder of the one that has the usual name.
+
+    PEFT saves the second adapter of a model in a subfolder.
+    """
+    shown = {file.name for file in found.files}
+    stems = {file.name.partition(".")[0] for file in found.files}
+    others = [n for n in names if n.endswith(READABLE) and n not in shown and n.partition(".")[0] not in stems]
+    if "adapter_config.json" in names:
+        others += folders_with_checkpoints(folder)
+    if not others:
+        return found
+    note = f"the folder also contains {first_of(others, MAX_CHOICES)}: not shown"
+    return msgspec.structs.replace(found, notes=(*found.notes, note))
 
 
 def _read_config(config: Path) -> Mapping[str, Any]:
@@ -111,7 +171,7 @@ def _architecture(config: Mapping[str, Any]) -> str:
     return classes[0] if isinstance(classes, list) and classes and isinstance(classes[0], str) else ""
 
 
-def _modules(tensors: Mapping[str, StoredTensor], kind: str, path: Path) -> Iterator[Module]:
+def _modules(tensors: Mapping[str, StoredTensor], types: Mapping[str, str], path: Path) -> Iterator[Module]:
     """Yield the modules that the names of tensors imply, in preorder, numbered modules in the order of their numbers.
 
     The order of modules in the model is unknown: a checkpoint file is sorted by name.
@@ -119,25 +179,25 @@ def _modules(tensors: Mapping[str, StoredTensor], kind: str, path: Path) -> Iter
     placed = sorted((_place(name, path) for name in tensors), key=_order)
     ties = _ties(tensors, placed)
 
-    def module_with(name: str, depth: int, kind: str, keys_in_parts: Iterable[Sequence[str]]) -> Module:
+    def module_with(place: Sequence[str], keys_in_parts: Iterable[Sequence[str]]) -> Module:
         keys = [".".join(parts) for parts in keys_in_parts]
         return Module(
-            name,
-            depth,
-            kind,
+            place[-1] if place else "",
+            len(place),
+            types.get(".".join(place), ""),
             parameters=tuple(
                 _parameter(key, tensors[key], ties.get(key, ())) for key in keys if not tensors[key].is_bookkeeping
             ),
             buffers=tuple(_buffer(key, tensors[key]) for key in keys if tensors[key].is_bookkeeping),
         )
 
-    yield module_with("", 0, kind, [parts for parts in placed if len(parts) == 1])
+    yield module_with([], [parts for parts in placed if len(parts) == 1])
     trail: list[str] = []
     for above, group in groupby((parts for parts in placed if len(parts) > 1), lambda parts: parts[:-1]):
         shared = sum(1 for _ in takewhile(lambda names: names[0] == names[1], zip(trail, above, strict=False)))
         for depth in range(shared, len(above) - 1):
-            yield Module(above[depth], depth + 1, "")
-        yield module_with(above[-1], len(above), "", group)
+            yield module_with(above[: depth + 1], [])
+        yield module_with(above, group)
         trail = above
 
 

@@ -7,27 +7,27 @@ tensors: https://github.com/huggingface/safetensors#format
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
 from bmvis.errors import CheckpointError
+from bmvis.source.other_formats import SAVE, refuse_other_formats
 from bmvis.source.tensor_file import (
     DOWNLOAD,
     MAX_DIMENSIONS,
     MAX_HEADER,
     MAX_SIZE,
     MAX_TENSORS,
-    SAVE,
     StoredTensor,
     TensorFile,
     quoted,
     read_bytes,
-    refuse_other_formats,
 )
 
 _DTYPES: Mapping[str, tuple[str, int]] = {
@@ -55,7 +55,7 @@ _DTYPES: Mapping[str, tuple[str, int]] = {
     "F8_E8M0": ("float8_e8m0fnu", 8),
 }
 """PyTorch's name of each data type of the format, and the bits per element."""
-_PART = re.compile(r"(?P<stem>.*)-(?P<number>[0-9]{5})-of-(?P<total>[0-9]{5})\.safetensors")
+_PART = re.compile(r"(?P<stem>.*)-(?P<number>[0-9]{5})-of-(?P<total>[0-9]{5})\.(?P<format>safetensors|gguf)")
 
 _Size = Annotated[int, msgspec.Meta(ge=0, le=MAX_SIZE)]
 _HEADER = msgspec.json.Decoder(dict[str, dict[str, str | list[_Size]]])
@@ -119,7 +119,7 @@ def read_index(index: Path) -> TensorFile:
         written = msgspec.json.decode(content, type=_Index).weight_map
         weights = msgspec.json.decode(written, type=dict[str, str])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CheckpointError(f"{index} is not the index of a checkpoint: {error}") from None
+        raise CheckpointError(f"{index} is not the index of a checkpoint: {error}", hint=_json_hint(index)) from None
     _refuse_duplicates(bytes(written), index)
     parts: dict[str, TensorFile] = {}
     for name in sorted(set(weights.values())):
@@ -128,6 +128,8 @@ def read_index(index: Path) -> TensorFile:
                 f"{index} lists the part {quoted(name)}",
                 hint="a part must be a .safetensors file in the folder of the index",
             )
+        if not os.path.exists(index.parent / name):  # noqa: PTH110  # the text may not be a valid path
+            raise CheckpointError(f"{name} is missing, which {index} lists", hint=DOWNLOAD)
         parts[name] = read_file(index.parent / name)
     for tensor, name in weights.items():
         if tensor not in parts[name].tensors:
@@ -139,11 +141,17 @@ def read_index(index: Path) -> TensorFile:
     return TensorFile(tensors, [index, *(index.parent / name for name in parts)], notes=notes)
 
 
+def _json_hint(file: Path) -> str:
+    if file.name == "config.json":
+        return "write config: instead of checkpoint:"
+    return "name the folder, a weight file, or an index such as model.safetensors.index.json"
+
+
 def parts_of(names: Sequence[str]) -> list[str]:
     """Return the files of a checkpoint in parts, sorted; [] if the names are not those of parts of one checkpoint.
 
     Args:
-        names: the names of the `.safetensors` files of a folder.
+        names: the names of the weight files of a folder, of one format.
 
     Raises:
         CheckpointError: a part is missing.
@@ -156,25 +164,40 @@ def parts_of(names: Sequence[str]) -> list[str]:
     numbers = {int(part["number"]) for part in parts}
     missing = next((number for number in range(1, total + 1) if number not in numbers), None)
     if missing is not None:
-        name = f"{stem}-{missing:05}-of-{total:05}.safetensors"
+        name = f"{stem}-{missing:05}-of-{total:05}.{parts[0]['format']}"
         raise CheckpointError(f"part {missing} of {total} of the checkpoint is missing: {name}", hint=DOWNLOAD)
     return sorted(part[0] for part in parts)
 
 
-def read_parts(files: Sequence[Path]) -> TensorFile:
+def part_note(file: Path) -> str:
+    """Return a note for a file that is one of the parts of a checkpoint; '' for a whole one."""
+    found = _PART.fullmatch(file.name)
+    if found is None or int(found["total"]) < 2:
+        return ""
+    part = f"part {int(found['number'])} of {int(found['total'])}"
+    return f"{file.name} is {part} of a checkpoint: the other parts are not shown"
+
+
+def read_parts(files: Sequence[Path], read: Callable[[Path], TensorFile]) -> TensorFile:
     """Return the tensors of the parts of a checkpoint without an index.
+
+    Args:
+        files: the parts.
+        read: the reader of their format.
 
     Raises:
         CheckpointError: a part is damaged, or two parts contain the same tensor.
     """
     tensors: dict[str, StoredTensor] = {}
+    kind = ""
     for file in files:
-        part = read_file(file).tensors
-        twice = next(iter(tensors.keys() & part.keys()), None)
+        part = read(file)
+        twice = next(iter(tensors.keys() & part.tensors.keys()), None)
         if twice is not None:
             raise CheckpointError(f"{file} and an earlier part both contain {quoted(twice)}", hint="name one file")
-        tensors |= part
-    return TensorFile(tensors, files)
+        tensors |= part.tensors
+        kind = kind or part.type
+    return TensorFile(tensors, files, kind)
 
 
 def _header(file: Path) -> tuple[bytes, int]:

@@ -20,11 +20,7 @@ MAX_DIMENSIONS = 64
 MAX_SIZE = 2**63 - 1
 """Maximum size of one dimension: a signed 64-bit integer, as in PyTorch and MessagePack."""
 DOWNLOAD = "download the file again"
-PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-SAVE = "save it with safetensors.torch.save_model, or save_pretrained"
 _RELATIVE = "a path is relative to the folder of conf.py, mkdocs.yml or pyproject.toml, or to the working directory"
-_HTML = (b"<!doctype html", b"<html")
 
 
 class StoredTensor(msgspec.Struct, frozen=True):
@@ -70,41 +66,6 @@ def read_bytes(file: Path, limit: int | None, length: int = -1) -> bytes:
             return opened.read(length)
     except OSError as error:
         raise CheckpointError(f"{file} cannot be read: {error.strerror}") from None
-
-
-def refuse_other_formats(file: Path, start: bytes) -> None:
-    """Raise an error that names the format of a file that is neither safetensors nor GGUF.
-
-    Args:
-        file: the path of the file.
-        start: its first bytes, 16 or more if the file is longer.
-
-    Raises:
-        CheckpointError: the content or the name of the file is that of a known format.
-    """
-    if start.startswith(b"version https:") or start[:8] == b"version ":
-        raise CheckpointError(f"{file} is a Git LFS pointer, not the file itself", hint="run `git lfs pull`")
-    if start.lstrip()[:14].lower().startswith(_HTML):
-        raise CheckpointError(
-            f"{file} is an HTML page, not weights",
-            hint="log in, or accept the license, and download it again",
-        )
-    if file.name.endswith(".onnx"):
-        raise CheckpointError(
-            f"{file} is an ONNX file: bmvis reads safetensors and GGUF",
-            hint="name the PyTorch model or its checkpoint",
-        )
-    if start.startswith(PICKLES) or file.name.endswith(PICKLED):
-        refuse_pickle(file)
-
-
-def refuse_pickle(file: Path) -> None:
-    """Raise the error of a pickled file.
-
-    Raises:
-        CheckpointError: always.
-    """
-    raise CheckpointError(f"{file} is pickled: reading it can run any code", hint=SAVE)
 
 
 def quoted(name: str) -> str:

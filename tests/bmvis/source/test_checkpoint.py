@@ -309,7 +309,7 @@ def test_index_can_only_name_files_in_its_folder(part: str, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("index", "message"),
     [
-        ('{"weight_map": {"b": "y.safetensors"}}', "no file .*y.safetensors"),
+        ('{"weight_map": {"b": "y.safetensors"}}', "y.safetensors is missing, which .*index.json lists"),
         ('{"weight_map": {"c": "x.safetensors"}}', "does not contain 'c'"),
         ('{"weight_map": {"b": "x.safetensors", "b": "x.safetensors"}}', "contains 'b' twice"),
         ('{"weight_map": {"b": 1}}', "is not the index"),
@@ -497,11 +497,19 @@ def test_header_length_that_looks_like_a_pickle_is_read(length: int, tmp_path: P
     ("name", "content", "message"),
     [
         ("m.onnx", b"\x08\x07\x12\x07pytorch" + bytes(32), "is an ONNX file: bmvis reads safetensors and GGUF"),
+        ("m.h5", b"", "is an HDF5 file"),
+        ("m.bin", b"\x89HDF\r\n\x1a\n" + bytes(32), "is an HDF5 file"),
+        ("m.keras", b"PK\x03\x04", "is a Keras file"),
+        ("m.npz", b"PK\x03\x04", "is a NumPy file"),
+        ("m.pt2", b"PK\x03\x04", "is a program of torch.export"),
+        ("m.bin", bytes(4) + b"TFL3", "is a TensorFlow Lite file"),
+        ("m.tar.gz", b"\x1f\x8b", "is an archive"),
+        ("m.nemo", bytes(600), "is an archive"),
         ("m.safetensors", b"<!DOCTYPE html><html><body>Access denied", "is an HTML page, not weights"),
         ("m.safetensors", b"\n<html>" + bytes(40), "is an HTML page, not weights"),
         ("m.safetensors", b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "is a Git LFS pointer"),
     ],
-    ids=["onnx", "html", "html-after-a-line", "lfs"],
+    ids=["onnx", "h5", "hdf5", "keras", "npz", "pt2", "tflite", "gz", "nemo", "html", "html-after-a-line", "lfs"],
 )
 def test_error_names_another_format(name: str, content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
@@ -583,3 +591,161 @@ def test_checkpoint_with_a_million_tensors_is_rejected_quickly(tmp_path: Path) -
     done = subprocess.run([sys.executable, "-c", script, str(file)], capture_output=True, text=True, check=False)
     assert "has more than 500,000 tensors" in done.stdout, done.stderr
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("files", "message", "hint"),
+    [
+        (["a.distcp", ".metadata"], "distributed checkpoint of PyTorch", "dcp_to_torch"),
+        (["zero_to_fp32.py", "latest"], "checkpoint of DeepSpeed", "zero_to_fp32.py --safe_serialization"),
+        (["latest_checkpointed_iteration.txt"], "checkpoint of Megatron-LM", "name a factory"),
+        (["saved_model.pb"], "SavedModel of TensorFlow", "name the PyTorch model"),
+        (["tf_model.h5", "config.json"], "tf_model.h5 is an HDF5 file", "name the PyTorch model"),
+        (["adapter_config.json"], "only the configuration of an adapter", "add adapter_model.safetensors"),
+        (["config.json"], "only config.json", "write config: instead of checkpoint:"),
+        (
+            ["training_args.bin", "run-10/model.safetensors", "run-9/model.safetensors"],
+            "no .safeten",
+            ": run-9, run-10",
+        ),
+        (["notes.txt"], "no .safetensors or .gguf file", "name a checkpoint file, or its folder"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+def test_folder_of_another_format_has_what_to_do(files: list[str], message: str, hint: str, tmp_path: Path) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(CheckpointError, match=message) as raised:
+        checkpoint.read(tmp_path)
+    assert hint in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("config.json", "write config: instead of checkpoint:"),
+        ("other.json", "name the folder, a weight file, or an index"),
+    ],
+)
+def test_other_json_file_has_what_to_name(name: str, hint: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(CheckpointError, match="is not the index of a checkpoint") as raised:
+        checkpoint.read(tmp_path / name)
+    assert raised.value.hint.startswith(hint)
+
+
+PIPELINE = {
+    "_class_name": "TwoStage",
+    "unet": ["diffusers", "UNet2DModel"],
+    "vae": ["diffusers", "AutoencoderKL"],
+    "text_encoder": ["transformers", "CLIPTextModel"],
+    "scheduler": ["diffusers", "DDIM"],
+    "image_encoder": [None, None],
+    "safe": False,
+}
+
+
+def pipeline(folder: Path) -> Path:
+    (folder / "model_index.json").write_text(json.dumps(PIPELINE))
+    for name in ("scheduler", "unet", "vae"):
+        (folder / name).mkdir(parents=True)
+    (folder / "scheduler/scheduler_config.json").write_text("{}")
+    (folder / "vae/config.json").write_text('{"architectures": ["KL"]}')
+    unet = {**header_of({"out.weight": (3, 2)}), "__metadata__": {"in.weight": "out.weight"}}
+    written(folder / "unet/diffusion_pytorch_model.safetensors", unet)
+    written(folder / "vae/diffusion_pytorch_model.safetensors", header_of({"out.weight": (5,)}))
+    return folder
+
+
+def test_pipeline_of_diffusers_has_all_its_models(tmp_path: Path) -> None:
+    built = checkpoint.read(pipeline(tmp_path))
+    model = built.model
+    assert {path: module.type for path, module in zip(model.paths, model.modules, strict=True)} == {
+        "": "TwoStage",
+        "unet": "UNet2DModel",
+        "unet.in": "",
+        "unet.out": "",
+        "vae": "KL",
+        "vae.out": "",
+    }
+    page = layout(model, Options())
+    assert (page.totals.count, page.ties) == (11, (("unet.out.weight", "unet.in.weight"),))
+    assert model.notes == ("model_index.json lists text_encoder (CLIPTextModel), whose folder is missing: not shown",)
+    sources = {Path(file).relative_to(tmp_path).as_posix() for file in built.sources}
+    assert sources >= {"model_index.json", "vae/config.json", "unet/diffusion_pytorch_model.safetensors"}
+
+
+def test_component_without_weights_is_noted_or_an_error(tmp_path: Path) -> None:
+    (pipeline(tmp_path) / "text_encoder").mkdir()
+    (tmp_path / "text_encoder/config.json").write_text("{}")
+    [note] = checkpoint.read(tmp_path).model.notes
+    assert "text_encoder (CLIPTextModel), whose weights are missing" in note
+    (tmp_path / "text_encoder/model.bin").write_bytes(pickle.dumps(0))
+    with pytest.raises(CheckpointError, match=r"text_encoder.model\.bin is pickled"):
+        checkpoint.read(tmp_path)
+
+
+SENTENCES = [
+    {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+    {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+    {"idx": 2, "name": "2", "path": "2_Dense", "type": "sentence_transformers.models.Dense"},
+]
+
+
+def test_model_of_sentence_transformers_has_all_its_modules(tmp_path: Path) -> None:
+    (tmp_path / "modules.json").write_text(json.dumps(SENTENCES))
+    (tmp_path / "config.json").write_text('{"architectures": ["BertModel"]}')
+    (tmp_path / "1_Pooling").mkdir()
+    written(tmp_path / "model.safetensors", header_of({"embed.weight": (4, 2)}))
+    alone = checkpoint.read(tmp_path).model
+    assert (list(alone.paths), alone.root.type) == (["", "embed"], "BertModel")
+    (tmp_path / "2_Dense").mkdir()
+    written(tmp_path / "2_Dense/model.safetensors", header_of({"linear.weight": (3, 2)}))
+    model = checkpoint.read(tmp_path).model
+    assert list(model.paths) == ["", "0", "0.embed", "2", "2.linear"]
+    assert [module.type for module in model.modules] == ["SentenceTransformer", "BertModel", "", "Dense", ""]
+    assert layout(model, Options()).totals.count == 14
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "is damaged"),
+        ("{}", None),
+        ("[1]", "is not the list of modules"),
+        ('[{"name": "0", "path": "..", "type": "a.B"}]', "lists the folder '..'"),
+        ('[{"name": "0", "path": "/etc", "type": "a.B"}]', "lists the folder '/etc'"),
+        ('[{"name": "a.b", "path": "", "type": "a.B"}]', "lists the module 'a.b'"),
+        (
+            '[{"name": "0", "path": "", "type": "a.B"}, {"name": "0", "path": "x", "type": "a.B"}]',
+            "lists the module '0' twice",
+        ),
+    ],
+)
+def test_damaged_list_of_modules_is_reported(content: str, message: str | None, tmp_path: Path) -> None:
+    (tmp_path / "modules.json").write_text(content)
+    written(tmp_path / "model.safetensors", SOUND)
+    if message is None:
+        assert checkpoint.read(tmp_path).model.root.type == ""
+        return
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.read(tmp_path)
+
+
+def test_other_checkpoints_of_a_folder_are_noted(tmp_path: Path) -> None:
+    (tmp_path / "second").mkdir()
+    for name in ("adapter_model.safetensors", "adapter_model.fp16.safetensors", "extra.safetensors"):
+        written(tmp_path / name, SOUND)
+    written(tmp_path / "second/adapter_model.safetensors", SOUND)
+    assert checkpoint.read(tmp_path).model.notes == ("the folder also contains extra.safetensors: not shown",)
+    (tmp_path / "adapter_config.json").write_text("{}")
+    assert checkpoint.read(tmp_path).model.notes == ("the folder also contains extra.safetensors, second: not shown",)
+
+
+def test_part_that_is_named_alone_is_noted(tmp_path: Path) -> None:
+    parts(tmp_path, (1, 2), 2)
+    assert checkpoint.read(tmp_path).model.notes == ()
+    assert checkpoint.read(tmp_path / "model-00002-of-00002.safetensors").model.notes == (
+        "model-00002-of-00002.safetensors is part 2 of 2 of a checkpoint: the other parts are not shown",
+    )
