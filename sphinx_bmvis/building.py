@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -48,10 +49,11 @@ def build_models(app: Sphinx, env: BuildEnvironment) -> set[str]:
                 changed.add(key)
     close_source(app)
     moved = domain.note_ids(changed)
-    if with_titles := domain.unanswered | domain.data["titled"]:
+    if with_titles := domain.unanswered | domain.title_facts.keys():
         from sphinx_bmvis.facts import fill_titles  # it imports what draws facts
 
-        fill_titles(env, with_titles)
+        if fill_titles(env, with_titles):
+            domain.data["retitled"] = time.time()
     domain.unanswered.clear()
     _log(domain, reports)
     return domain.pages_with(changed) | domain.pages_about(moved)

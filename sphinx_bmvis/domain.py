@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Set
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
@@ -26,6 +26,9 @@ from sphinx_bmvis.nodes import TYPE_OF
 from sphinx_bmvis.requests import GalleryRequest, PageContent, TreeRequest
 from sphinx_bmvis.roles import DOMAIN, TABLE_LINK, TreeRole
 
+if TYPE_CHECKING:  # a build without changes draws no facts
+    from bmvis.overviews.facts import FactRequest
+
 logger = logging.getLogger(__name__)
 
 GalleryKey = tuple[str, str, tuple[str, ...]]
@@ -37,7 +40,7 @@ class BmvisDomain(Domain):
 
     name = DOMAIN
     label = "Models"
-    data_version = 12
+    data_version = 13
     folder = Path()
     """The folder of conf.py, which can differ between builds."""
     object_types: ClassVar[dict[str, ObjType]] = {
@@ -56,7 +59,9 @@ class BmvisDomain(Domain):
         "galleries": {},
         "pages": {},
         "unanswered": set(),
-        "titled": set(),
+        "titled": {},
+        "titles": {},
+        "retitled": 0.0,
         "no_tree": {},
         "answers": {},
         "ids": {},
@@ -94,6 +99,11 @@ class BmvisDomain(Domain):
     def changed(self) -> dict[str, float]:
         """Time of the last change of the content of each page, in seconds. Older output files are out of date."""
         return cast("dict[str, float]", self.data["changed"])
+
+    @property
+    def title_facts(self) -> dict[str, tuple[FactRequest, ...]]:
+        """The facts in the titles and captions of each page that has one."""
+        return cast("dict[str, tuple[FactRequest, ...]]", self.data["titled"])
 
     @property
     def galleries(self) -> dict[str, dict[str, GalleryRequest]]:
@@ -190,8 +200,8 @@ class BmvisDomain(Domain):
             self.unanswered.add(docname)
         if found.references:
             self.references[docname] = found.references
-        if found.titled:
-            self.data["titled"].add(docname)
+        if found.title_facts is not None:
+            self.title_facts[docname] = found.title_facts
         for kind in ("failed", "branches"):
             noted = getattr(found, kind)
             if noted:
@@ -203,15 +213,13 @@ class BmvisDomain(Domain):
         self.requests.pop(docname, None)
         self.references.pop(docname, None)
         self.galleries.pop(docname, None)
-        for kind in ("listed", "failed", "branches", "no_tree"):
+        for kind in ("listed", "failed", "branches", "no_tree", "titled"):
             self.data[kind].pop(docname, None)
         self.unanswered.discard(docname)
-        self.data["titled"].discard(docname)
 
     def merge_domaindata(self, docnames: Set[str], otherdata: dict[str, Any]) -> None:
         """Merge the data that another process read."""
         self._note_change()
-        self.data["titled"] |= otherdata["titled"] & docnames
         for docname in docnames & otherdata["references"].keys():
             self.references[docname] = otherdata["references"][docname]
         for docname in docnames & otherdata["requests"].keys():
@@ -219,7 +227,7 @@ class BmvisDomain(Domain):
             if docname in otherdata["galleries"]:
                 self.galleries[docname] = otherdata["galleries"][docname]
             self.unanswered.add(docname)
-        for kind in ("failed", "branches", "no_tree"):
+        for kind in ("failed", "branches", "no_tree", "titled"):
             for docname in docnames & otherdata[kind].keys():
                 self.data[kind][docname] = otherdata[kind][docname]
 

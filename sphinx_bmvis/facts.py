@@ -104,19 +104,31 @@ class FillFacts(SphinxPostTransform):
         return "fact" in node and isinstance(domain_of(self.env).answers.kept(node["fact"].request), bytes)
 
 
-def fill_titles(env: BuildEnvironment, pages: Iterable[str]) -> None:
+def fill_titles(env: BuildEnvironment, pages: Iterable[str]) -> bool:
     """Write the facts in the titles of pages and sections, which Sphinx copies before the models are built.
 
     Args:
         env: the environment.
-        pages: the pages that were read in this build.
+        pages: the pages that were read in this build, and those that have a fact in a title.
+
+    Returns:
+        Whether a title has another fact than in the last build.
     """
     for page in pages:
         for copies in (env.titles, env.longtitles, env.tocs):
             for node in list(copies[page].findall(model_fact)) if page in copies else ():
                 node.replace_self(nodes.Text(_plain(env, node)))
-        if page in domain_of(env).data["titled"]:
+        if page in domain_of(env).title_facts:
             _fill_labels(env, page)
+    return _note_titles(domain_of(env))
+
+
+def _note_titles(domain: BmvisDomain) -> bool:
+    """Store the facts in titles, and return whether one of them has changed."""
+    now = {page: tuple(_text(domain, fact) for fact in facts) for page, facts in domain.title_facts.items()}
+    before: dict[str, tuple[str, ...]] = domain.data["titles"]
+    domain.data["titles"] = now
+    return any(before.get(page, texts) != texts for page, texts in now.items())
 
 
 def _fill_labels(env: BuildEnvironment, page: str) -> None:
@@ -140,5 +152,9 @@ def _titles_with_facts(env: BuildEnvironment, page: str) -> Iterator[tuple[str, 
 
 
 def _plain(env: BuildEnvironment, node: model_fact) -> str:
-    found = fact_or_error(env, node)
-    return found.text if isinstance(found, FactText) else mark(node)
+    return _text(domain_of(env), node["fact"]) if "fact" in node else mark(node)
+
+
+def _text(domain: BmvisDomain, fact: FactRequest) -> str:
+    found = _known(domain, fact)
+    return found.text if isinstance(found, FactText) else fact.unknown

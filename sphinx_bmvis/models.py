@@ -34,7 +34,7 @@ def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
     if not app.builder.format:
         return []
     report(domain, domain.unanswered | domain.data["no_tree"].keys())
-    if domain.unanswered or domain.failed_keys() or domain.data["titled"]:
+    if domain.unanswered or domain.failed_keys() or domain.title_facts:
         from sphinx_bmvis.building import build_models
 
         domain.changed.update(dict.fromkeys(build_models(app, env), time.time()))
@@ -44,7 +44,10 @@ def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
         domain.remove_unrequested()
         record_written_files(domain, digests_of(app))
         domain.settle()
-    return [page for page, when in domain.changed.items() if _is_older(app.builder, page, when)]
+    changed = domain.changed
+    if retitled := domain.data["retitled"]:  # a title is in the navigation of any page, and in references to it
+        changed = {page: max(retitled, changed.get(page, 0.0)) for page in env.found_docs}
+    return [page for page, when in changed.items() if _is_older(app.builder, page, when)]
 
 
 def _is_older(builder: Builder, page: str, when: float) -> bool:

@@ -30,16 +30,19 @@ def setup(app: Sphinx) -> None:
 def outdated_pages(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> Iterable[str]:
-    """Return the pages with a model whose sources have changed, or with a pattern that failed.
+    """Return the pages with a model whose sources have changed, or with a pattern or a fact in a title that failed.
 
     A model that failed is asked for again in each build, but its page is read and written only if the answer changes.
+    If a title has a fact about it, the page is read in each build, because Sphinx copies titles when it reads a page.
     """
     domain, path = domain_of(env), model_path(app)
     outdated = dict(_outdated(domain, open_digests(app), path))
     domain.data["path"] = path  # not at the end of the build: extensions can add folders while pages are read
     for page, reason in outdated.items():
         logger.verbose("%s: a model is out of date, %s has changed", page, one_line(reason))
-    return outdated.keys() | domain.pages_with([key for key in domain.failed_keys() if is_pattern(key.reference)])
+    failed = domain.failed_keys()
+    titled = (page for page, facts in domain.title_facts.items() if any(fact.request in failed for fact in facts))
+    return outdated.keys() | domain.pages_with([key for key in failed if is_pattern(key.reference)]) | {*titled}
 
 
 def record_written_files(domain: BmvisDomain, digests: DigestMemo) -> None:

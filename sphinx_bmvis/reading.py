@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
@@ -18,6 +18,9 @@ from sphinx_bmvis.nodes import model_fact, model_gallery, model_structure, model
 from sphinx_bmvis.requests import GalleryRequest, PageContent, TreeRequest
 from sphinx_bmvis.roles import DOMAIN
 from sphinx_bmvis.translation import TranslatedOptions
+
+if TYPE_CHECKING:  # most sites have no facts
+    from bmvis.overviews.facts import FactRequest
 
 
 def setup(app: Sphinx) -> None:
@@ -58,8 +61,7 @@ def record_page(app: Sphinx, document: nodes.document) -> None:
             failed[node["name"]] = node["ids"][0]
     requests += _facts(document)
     galleries = dict(_galleries(document))
-    titled = any(titles_with_facts(document))
-    content = PageContent(requests, galleries, set(_targets(document)), failed, branches, titled)
+    content = PageContent(requests, galleries, set(_targets(document)), failed, branches, _title_facts(document))
     domain_of(app.env).note_page(app.env.docname, content)
 
 
@@ -82,6 +84,11 @@ def _facts(document: nodes.document) -> Iterator[TreeRequest]:
             request: ModelRequest = node["fact"].request
             options = Options(device=request.device, inputs=request.inputs)
             yield TreeRequest(request.reference, options, "", node["location"])
+
+
+def _title_facts(document: nodes.document) -> tuple[FactRequest, ...] | None:
+    found = [node for title in titles_with_facts(document) for node in title.findall(model_fact)]
+    return tuple(node["fact"] for node in found if "fact" in node) if found else None
 
 
 def _targets(document: nodes.document) -> Iterator[str]:

@@ -11,6 +11,7 @@ from bmvis.worker.protocol import ModelRequest, model_request
 
 if TYPE_CHECKING:
     from bmvis.overviews.entries import Entry
+    from bmvis.overviews.facts import FactRequest
     from bmvis.overviews.gallery_options import GalleryOptions
     from bmvis.overviews.table_options import TableOptions
 
@@ -66,5 +67,5 @@ class PageContent(msgspec.Struct, frozen=True):
     """The names of the trees with an invalid option, and the anchors of their error boxes."""
     branches: dict[tuple[str, str], bool]
     """The conditions around its trees (`only`, `ifconfig`), and whether they were true when it was read."""
-    titled: bool = False
-    """Whether a title or a caption has a fact."""
+    title_facts: tuple[FactRequest, ...] | None = None
+    """The facts in its titles and captions, without those with an invalid text; None if there are no facts at all."""

@@ -143,6 +143,44 @@ def test_a_changed_model_changes_sentences_titles_and_what_refers_to_them(nets):
     assert "See A network of 2M parameters" in site.build().page("other.html").get_text()
 
 
+LINKS = "Links\n=====\n\n:doc:`facts`, :ref:`about`\n"
+TITLED = """\
+Net of :params:`nets:small`
+===========================
+
+.. _about:
+
+Layers of :size:`nets:small exact`
+----------------------------------
+"""
+TITLES = {
+    "built": (MODELS, "Net of 72", "Layers of 288 bytes"),
+    "changed": (MODELS.replace("width=8", "width=16"), "Net of 272", "Layers of 1,088 bytes"),
+    "broken": (
+        MODELS.replace("def small(", "def other("),
+        "Net of [unknown: parameters of nets:small]",
+        "Layers of [unknown: size of nets:small]",
+    ),
+    "fixed": (MODELS, "Net of 72", "Layers of 288 bytes"),
+}
+
+
+@pytest.mark.parametrize("builder", ["html", pytest.param("text", marks=pytest.mark.builds)])
+def test_pages_without_models_follow_a_number_in_the_title_of_another_page(nets, builder):
+    index = "I\n=\n\n.. toctree::\n\n   facts\n   links\n"
+    site = nets({"index.rst": index, "facts.rst": TITLED, "links.rst": LINKS})
+    suffix = {"html": "html", "text": "txt"}[builder]
+    for step, (source, page, section) in TITLES.items():
+        (site.folder / "src" / "nets.py").write_text(source)
+        built = site.build(builder)
+        for name in ("index", "links"):
+            text = " ".join(built.read(f"{name}.{suffix}").split())
+            assert page in text, (step, name)
+            assert section in text, (step, name)
+    assert built.warnings == ""
+    assert "no targets are out of date" in site.build(builder).status
+
+
 def test_an_entry_of_pyproject_changes_the_sentence(nets):
     site = nets("M\n=\n\n:macs:`large exact` :params:`large`\n")
     assert "2,010,000 2M" in site.build().page("index.html").get_text()

@@ -164,7 +164,7 @@ def test_named_trees_are_listed_once_until_a_page_changes():
 
     def note(page, name):
         request = TreeRequest("zoo:tiny", Options(name=name), name, f"{page}:1")
-        domain.note_page(page, PageContent([request], {}, set(), {}, {}, titled=False))
+        domain.note_page(page, PageContent([request], {}, set(), {}, {}))
 
     note("a", "first")
     assert domain.named_trees() is domain.named_trees()
