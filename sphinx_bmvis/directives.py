@@ -51,6 +51,7 @@ class ModelStructure(SphinxDirective):
             )
             if options.mapping_file:
                 self.env.note_dependency(options.mapping_file)
+                domain_of(self.env).note_read(self.env.docname, options.mapping_file)
         except BmvisError as error:
             warn(error, location)
             node, stem = model_structure(location=location, error=error, name=self._written_name()), "error"

@@ -16,6 +16,7 @@ from sphinx.roles import XRefRole
 from sphinx.util import logging
 from sphinx.util.typing import RoleFunction
 
+from bmvis.source.dependencies import file_dependencies
 from bmvis.worker.protocol import Dependency, ModelRequest
 from sphinx_bmvis.anchors import has_row_anchors, link_to
 from sphinx_bmvis.answers import Answers
@@ -68,6 +69,8 @@ class BmvisDomain(Domain):
         "targets": {},
         "dependencies": {},
         "listed": {},
+        "read": {},
+        "with_errors": set(),
         "failed": {},
         "branches": {},
         "code": "",
@@ -173,6 +176,11 @@ class BmvisDomain(Domain):
         """Store the dependencies that the patterns in the galleries of a page depend on."""
         self.data["listed"][page] = tuple(dependencies)
 
+    def note_read(self, page: str, file: str) -> None:
+        """Store a file that a directive on a page has read. Sphinx compares only the times of such files."""
+        read: dict[str, tuple[Dependency, ...]] = self.data["read"]
+        read[page] = (*read.get(page, ()), *file_dependencies([file]))
+
     def failed_keys(self) -> list[ModelRequest]:
         """Return the requests whose answer is an error, which each build asks for again."""
         failed = self.answers.failed()
@@ -185,6 +193,10 @@ class BmvisDomain(Domain):
     def pages_with(self, keys: Container[ModelRequest]) -> set[str]:
         """Return the pages that have one of the requests."""
         return {page for page, requests in self.requests.items() if any(request.key in keys for request in requests)}
+
+    def pages_with_facts(self, keys: Container[ModelRequest]) -> set[str]:
+        """Return the pages that have a fact about a model of one of the requests."""
+        return {page for page, requests in self.requests.items() if any(_is_fact(one, keys) for one in requests)}
 
     def pages_about(self, names: Set[str]) -> set[str]:
         """Return the pages that refer to one of the named trees."""
@@ -200,6 +212,8 @@ class BmvisDomain(Domain):
             self.unanswered.add(docname)
         if found.references:
             self.references[docname] = found.references
+        if found.has_error:
+            self.data["with_errors"].add(docname)
         if found.title_facts is not None:
             self.title_facts[docname] = found.title_facts
         for kind in ("failed", "branches"):
@@ -213,9 +227,10 @@ class BmvisDomain(Domain):
         self.requests.pop(docname, None)
         self.references.pop(docname, None)
         self.galleries.pop(docname, None)
-        for kind in ("listed", "failed", "branches", "no_tree", "titled"):
+        for kind in ("listed", "read", "failed", "branches", "no_tree", "titled"):
             self.data[kind].pop(docname, None)
         self.unanswered.discard(docname)
+        self.data["with_errors"].discard(docname)
 
     def merge_domaindata(self, docnames: Set[str], otherdata: dict[str, Any]) -> None:
         """Merge the data that another process read."""
@@ -227,7 +242,8 @@ class BmvisDomain(Domain):
             if docname in otherdata["galleries"]:
                 self.galleries[docname] = otherdata["galleries"][docname]
             self.unanswered.add(docname)
-        for kind in ("failed", "branches", "no_tree", "titled"):
+        self.data["with_errors"] |= otherdata["with_errors"] & docnames
+        for kind in ("read", "failed", "branches", "no_tree", "titled"):
             for docname in docnames & otherdata[kind].keys():
                 self.data[kind][docname] = otherdata[kind][docname]
 
@@ -282,6 +298,10 @@ class BmvisDomain(Domain):
     def get_objects(self) -> Iterator[tuple[str, str, str, str, str, int]]:
         """Yield the named trees and their modules, for objects.inv and the search index."""
         return self.named_trees().objects(lists_all=self.lists_all)
+
+
+def _is_fact(request: TreeRequest, keys: Container[ModelRequest]) -> bool:
+    return not request.anchor and request.key in keys
 
 
 def warn_missing(app: Sphinx, domain: Domain | None, node: pending_xref) -> bool | None:

@@ -81,8 +81,13 @@ class ModelGallery(ListDirective):
 
     def own_columns(self, options: GalleryOptions | TableOptions) -> tuple[Rows, Rows]:
         """Return the columns in pyproject.toml, and those in the data file of a gallery or a table."""
-        folder = domain_of(self.env).folder
-        return column_sources(read_project(folder), folder, options.data, self.env.note_dependency)
+        domain = domain_of(self.env)
+
+        def note(file: str) -> None:
+            self.env.note_dependency(file)
+            domain.note_read(self.env.docname, file)
+
+        return column_sources(read_project(domain.folder), domain.folder, options.data, note)
 
     def _give_anchor(self, node: model_gallery) -> None:
         document = self.state.document

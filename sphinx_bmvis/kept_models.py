@@ -59,7 +59,7 @@ def share(data: dict[str, Any]) -> None:
     def shared(value: Any) -> Any:
         return known.setdefault(value, value)
 
-    for kind in ("dependencies", "listed"):
+    for kind in ("dependencies", "listed", "read"):
         found = {key: known.get(of) or shared(tuple(map(shared, of))) for key, of in data[kind].items()}
         data[kind] = {shared(key): of for key, of in found.items()}
     data["answers"] = {shared(key): answer for key, answer in data["answers"].items()}

@@ -30,10 +30,11 @@ def setup(app: Sphinx) -> None:
 def outdated_pages(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> Iterable[str]:
-    """Return the pages with a model whose sources have changed, or with a pattern or a fact in a title that failed.
+    """Return the pages with a model or a file whose content has changed, and those that are read in each build.
 
     A model that failed is asked for again in each build, but its page is read and written only if the answer changes.
-    If a title has a fact about it, the page is read in each build, because Sphinx copies titles when it reads a page.
+    Pages are read again while a pattern, a directive, a role or a fact has an error: what the text of a fact means
+    depends on the names in pyproject.toml, and Sphinx copies titles with facts when it reads a page.
     """
     domain, path = domain_of(env), model_path(app)
     outdated = dict(_outdated(domain, open_digests(app), path))
@@ -41,8 +42,9 @@ def outdated_pages(
     for page, reason in outdated.items():
         logger.verbose("%s: a model is out of date, %s has changed", page, one_line(reason))
     failed = domain.failed_keys()
-    titled = (page for page, facts in domain.title_facts.items() if any(fact.request in failed for fact in facts))
-    return outdated.keys() | domain.pages_with([key for key in failed if is_pattern(key.reference)]) | {*titled}
+    patterns = domain.pages_with([key for key in failed if is_pattern(key.reference)])
+    with_errors: set[str] = domain.data["with_errors"]
+    return outdated.keys() | patterns | domain.pages_with_facts(failed) | with_errors
 
 
 def record_written_files(domain: BmvisDomain, digests: DigestMemo) -> None:
@@ -66,9 +68,9 @@ def _outdated(domain: BmvisDomain, digests: DigestMemo, path: tuple[str, ...]) -
         if id(dependencies) not in known:
             known[id(dependencies)] = now.first_change(dependencies)
         changed[key] = known[id(dependencies)]
-    for page, requests in domain.requests.items():
-        found = [changed[request.key] for request in requests if request.key in changed]
-        found.append(now.first_change(domain.data["listed"].get(page, ())))
+    for page in sorted(domain.requests.keys() | domain.data["read"].keys()):
+        found = [changed[request.key] for request in domain.requests.get(page, ()) if request.key in changed]
+        found += (now.first_change(domain.data[kind].get(page, ())) for kind in ("listed", "read"))
         dependency = next(filter(None, found), None)
         if dependency:
             yield page, str(dependency)

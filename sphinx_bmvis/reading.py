@@ -23,6 +23,9 @@ if TYPE_CHECKING:  # most sites have no facts
     from bmvis.overviews.facts import FactRequest
 
 
+_ELEMENTS = (model_structure, model_gallery, model_table, model_fact)
+
+
 def setup(app: Sphinx) -> None:
     """Connect the event handler and register the transform."""
     app.connect("doctree-read", record_page)
@@ -61,7 +64,9 @@ def record_page(app: Sphinx, document: nodes.document) -> None:
             failed[node["name"]] = node["ids"][0]
     requests += _facts(document)
     galleries = dict(_galleries(document))
-    content = PageContent(requests, galleries, set(_targets(document)), failed, branches, _title_facts(document))
+    has_error = any("error" in node for kind in _ELEMENTS for node in _kept(document, kind))
+    targets, title_facts = set(_targets(document)), _title_facts(document)
+    content = PageContent(requests, galleries, targets, failed, branches, has_error, title_facts)
     domain_of(app.env).note_page(app.env.docname, content)
 
 

@@ -67,5 +67,7 @@ class PageContent(msgspec.Struct, frozen=True):
     """The names of the trees with an invalid option, and the anchors of their error boxes."""
     branches: dict[tuple[str, str], bool]
     """The conditions around its trees (`only`, `ifconfig`), and whether they were true when it was read."""
+    has_error: bool = False
+    """Whether a directive or a role on it has an error. What is wrong can be in another file."""
     title_facts: tuple[FactRequest, ...] | None = None
     """The facts in its titles and captions, without those with an invalid text; None if there are no facts at all."""

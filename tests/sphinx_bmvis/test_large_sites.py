@@ -132,6 +132,7 @@ def test_equal_dependencies_and_options_are_kept_once():
     data = {
         "dependencies": dict(zip(requests, map(tuple, [*files[:2], files[2][:1]]), strict=True)),
         "listed": {"index": tuple(files[1])},
+        "read": {},
         "answers": dict.fromkeys(copies, b""),
         "ids": dict.fromkeys(zip(copies, options, strict=True), b""),
     }

@@ -1,0 +1,85 @@
+"""Pages that depend on other files than those of models: what is wrong with them, and what their elements read."""
+
+import os
+from typing import NamedTuple
+
+import pytest
+
+PROJECT = """\
+[tool.bmvis]
+path = ["src"]
+[tool.bmvis.models]
+{name} = {{reference = "zoo:tiny", columns = {{Top-1 = {top}}}}}
+"""
+TABLE = ".. model-table::\n   :columns: name, Top-1\n{}\n   net\n"
+CSV_TABLE = TABLE.format("   :data: scores.csv\n")
+NAMES = 'models = ["Sequential"]\n[names]\n"$.dense" = "$.{}"\n'
+COMMON = ".. model-structure:: zoo:tiny\n   :common: names.toml\n"
+
+
+class File(NamedTuple):
+    """A file that a page depends on, before and after an edit, and what the page shows then."""
+
+    page: str
+    name: str
+    before: str | None
+    after: str
+    shown: str
+
+
+MISSING = {
+    "name of a fact": File(
+        ":params:`net:0`",
+        "pyproject.toml",
+        PROJECT.format(name="other", top=1),
+        PROJECT.format(name="net", top=1),
+        "28",
+    ),
+    "syntax of pyproject.toml": File(
+        ":params:`net:0`", "pyproject.toml", "[tool.bmvis", PROJECT.format(name="net", top=1), "28"
+    ),
+    "mapping file": File(COMMON, "names.toml", None, NAMES.format("attn"), "attn"),
+    "data of a table": File(CSV_TABLE, "scores.csv", None, "model,Top-1\nnet,81.5\n", "81.5"),
+}
+OLDER = {
+    "mapping file": File(COMMON, "names.toml", NAMES.format("attn"), NAMES.format("ffn"), "ffn"),
+    "data of a table": File(CSV_TABLE, "scores.csv", "model,Top-1\nnet,1\n", "model,Top-1\nnet,81.5\n", "81.5"),
+    "columns of a table": File(
+        TABLE.format(""),
+        "pyproject.toml",
+        PROJECT.format(name="net", top=1),
+        PROJECT.format(name="net", top=81.5),
+        "81.5",
+    ),
+}
+
+
+@pytest.fixture
+def site(make_site, request):
+    file: File = request.param
+    site = make_site({"index.rst": f"M\n=\n\n{file.page}\n", "pyproject.toml": PROJECT.format(name="net", top=1)})
+    if file.before is not None:
+        site.write(file.name, file.before)
+    return site, file
+
+
+@pytest.mark.parametrize("site", MISSING.values(), ids=MISSING, indirect=True)
+def test_page_is_read_in_each_build_until_an_error_in_another_file_is_fixed(site):
+    site, file = site
+    for _ in range(2):
+        assert "index.rst:" in site.build().warnings
+    site.write(file.name, file.after)
+    fixed = site.build()
+    assert fixed.warnings == ""
+    assert file.shown in fixed.page("index.html").get_text()
+    assert "no targets are out of date" in site.build().status
+
+
+@pytest.mark.parametrize("site", OLDER.values(), ids=OLDER, indirect=True)
+def test_page_follows_a_file_that_is_replaced_by_an_older_one(site):
+    site, file = site
+    assert file.shown not in site.build().page("index.html").get_text()
+    site.write(file.name, file.after)
+    os.utime(site.folder / file.name, (1e9, 1e9))
+    assert file.shown in site.build().page("index.html").get_text()
+    assert "no targets are out of date" in site.build().status
