@@ -101,6 +101,11 @@ class Tab:
         self._server.show(html, policy="")
         self.page.goto(ORIGIN)
 
+    def open_document(self, html: str) -> None:
+        """Show a document that needs no server and no other files, without what scripts and policies left."""
+        self.page.goto("about:blank")
+        self.page.set_content(html)
+
     def open_trees(self, html: str, fragment: str = "", *, load: bool = True) -> None:
         """Show trees on a page without a theme, under a strict content security policy.
 

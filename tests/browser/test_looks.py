@@ -24,7 +24,7 @@ pytestmark = pytest.mark.browser
     ids=["JupyterLab", "VS Code", "VS Code, high contrast", "Colab"],
 )
 def test_notebook_output_follows_dark_mode_of_its_host(element, attribute, light, dark, tab):
-    tab.page.set_content(str(captured(bert())._repr_html_()))
+    tab.open_document(str(captured(bert())._repr_html_()))
     for value, scheme in ((light, "light"), (dark, "dark")):
         tab.page.evaluate(f"document.{element}.setAttribute('{attribute}', '{value}')")
         assert tab.page.evaluate("getComputedStyle(document.querySelector('.bmvis')).colorScheme") == scheme

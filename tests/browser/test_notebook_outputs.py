@@ -46,8 +46,7 @@ def drawn(name: str, anchor: str = "tree"):
 
 
 def show(tab, html: str, *, is_dark: bool = False, is_loaded: bool = True):
-    tab.page.goto("about:blank")  # without what scripts left
-    tab.page.set_content(DARK.format(str(not is_dark).lower(), "#111" if is_dark else "#fff", html))
+    tab.open_document(DARK.format(str(not is_dark).lower(), "#111" if is_dark else "#fff", html))
     if is_loaded:
         tab.page.wait_for_function(LOADED)
 
@@ -180,7 +179,7 @@ PAINTED = {"light": "background: #fff; color: #333", "dark": "background: #1e1e1
 @pytest.mark.parametrize("host", HOSTS)
 def test_output_follows_the_theme_of_other_hosts(tab, host, theme, name):
     content = HOSTS[host].format(theme, PAINTED[theme], output(drawn(name), "tree"))
-    tab.page.set_content(f"<!doctype html>{content}")
+    tab.open_document(f"<!doctype html>{content}")
     if name == "plain":
         tab.page.wait_for_function(LOADED)
     assert tab.page.evaluate("getComputedStyle(document.querySelector('.bmvis')).colorScheme") == theme

@@ -3,8 +3,9 @@
 window.bmvis.rows = { act, filterTree, indexOf, openFolded, openMenu, resetFilter, stepHits, uncover };
 
 listen("keydown", (event) => pressWithin(".bmvis-menu button", MENU_KEYS, event));
-// Also of what is inside the page, such as a tree that is wider than its column.
-addEventListener("scroll", () => isMenuOpen() && hasRowMoved() && menu.hidePopover(), { capture: true, passive: true });
+// Also of what is inside the page, such as a tree that is wider than its column. The event is late: it can be that of a
+// scroll before the menu opened.
+addEventListener("scroll", () => menu.isConnected && placeOfOpener() !== openedAt && closeMenu(), true);
 listen("change", ({ target }) => {
   if (target.matches(".bmvis-check")) togglePick(rootOf(target), itemOf(target));
 });

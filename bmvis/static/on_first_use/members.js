@@ -29,7 +29,7 @@ function idsBelow(parents, item) {
 // A copy of a folded item for some of its members.
 function copyOf(folded, names) {
   const item = folded.cloneNode(true);
-  const lists = isVaried(item) ? idsOf(folded) : idsBelow([folded.id.slice(0, folded.id.lastIndexOf("."))], folded);
+  const lists = isVaried(item) ? idsOf(folded) : idsBelow([aboveId(folded.id)], folded);
   const ends = new Set(names.map(encodeName));
   const kept = lists.map((ids) => ids.filter((id) => ends.has(lastPart(id))));
   const root = rootOf(folded);

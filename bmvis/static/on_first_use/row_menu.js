@@ -7,7 +7,7 @@ menu.role = "menu";
 menu.ariaLabel = "Row actions";
 // `toggle` would be late: until then, the pointer could take the button to another row.
 menu.addEventListener("beforetoggle", ({ newState }) => {
-  opener.ariaExpanded = String(newState === "open");
+  opener.ariaExpanded = newState === "open";
 });
 
 // The row takes the focus back from the button: arrow keys go on from it, and the pointer takes the button to other rows.
@@ -15,15 +15,17 @@ menu.addEventListener("toggle", () => {
   if (opener.matches(":focus")) focusRow(rowOf(opener.parentElement));
 });
 
-let closing = 0;
-let placeOfRow = new DOMRect();
+let closing;
+let openedAt;
 
-const isMenuOpen = () => menu.matches(":popover-open");
+const closeMenu = () => menu.matches(":popover-open") && menu.hidePopover();
 
 function hideMenu() {
-  if (isMenuOpen()) menu.hidePopover();
+  closeMenu();
   opener.remove();
 }
+
+const placeOfOpener = () => JSON.stringify(opener.getBoundingClientRect());
 
 function openMenu(item) {
   const count = namesOf(item).length;
@@ -40,15 +42,9 @@ function openMenu(item) {
   clearTimeout(closing);
   rootOf(item).append(menu);
   menu.showPopover();
-  placeOfRow = rowOf(item).getBoundingClientRect();
-  placeMenu(placeOfRow, opener.getBoundingClientRect().right);
+  placeMenu(rowOf(item).getBoundingClientRect(), opener.getBoundingClientRect().right);
+  openedAt = placeOfOpener();
   menu.firstChild.focus({ preventScroll: true });
-}
-
-// The event of a scroll is late, so it can be that of one before the menu opened, or of another part of the page.
-function hasRowMoved() {
-  const { x, y } = rowOf(opener.parentElement).getBoundingClientRect();
-  return x !== placeOfRow.x || y !== placeOfRow.y;
 }
 
 // Below the row, or above it where there is no room; never over it, and inside the window.
@@ -59,20 +55,16 @@ function placeMenu(row, right) {
   menu.style.left = `${Math.max(8, Math.min(right, innerWidth - 8) - width)}px`;
 }
 
-// After the reader has seen what was done.
-function closeMenuSoon(entry, words) {
-  entry.textContent = words;
-  closing = setTimeout(() => isMenuOpen() && menu.hidePopover(), 900);
-}
-
+// Close the menu after the reader has seen what was done.
 async function copyFromMenu(root, text, entry) {
-  closeMenuSoon(entry, (await copy(root, text)) ? "Copied" : text);
+  entry.textContent = (await copy(root, text)) ? "Copied" : text;
+  closing = setTimeout(closeMenu, 900);
 }
 
 // What buttons do, by their `data-do`: with the tree, the item that has the opener, and themselves.
 const ACTIONS = {
   state: (root, _, entry) => {
-    entry.ariaPressed = String(entry.ariaPressed !== "true");
+    entry.ariaPressed = entry.ariaPressed !== "true";
     filterTree(root);
   },
   menu: (_, item) => openMenu(item),
@@ -80,7 +72,7 @@ const ACTIONS = {
   key: (root, item, entry) => copyFromMenu(root, pathOf(item), entry),
   link: (root, item, entry) => copyFromMenu(root, new URL("#" + item.id, location).href, entry),
   pick: (root, item) => {
-    menu.hidePopover();
+    closeMenu();
     togglePick(root, item);
   },
   unfold: (_, item) => focusRow(rowOf(refresh(unfold(item)[0]))),
@@ -103,5 +95,5 @@ const MENU_KEYS = {
   ArrowUp: (entry) => stepMenu(entry.previousSibling ?? menu.lastChild),
   Home: () => stepMenu(menu.firstChild),
   End: () => stepMenu(menu.lastChild),
-  Tab: () => menu.hidePopover(),
+  Tab: closeMenu,
 };

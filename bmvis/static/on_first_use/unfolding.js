@@ -35,7 +35,7 @@ function merge(folded) {
   if (!first.isConnected) return;
   hideMenu();
   first.replaceWith(folded);
-  others.forEach((item) => item.remove());
+  for (const item of others) item.remove();
   forgetParts(folded);
 }
 
