@@ -75,6 +75,7 @@ class Tab:
                 other.close()
         if self.page.viewport_size != VIEWPORT:
             self.page.set_viewport_size(VIEWPORT)
+        self.page.mouse.move(0, 0)  # else a row of the next test can have the button of its menu
         self.page.emulate_media(media="null", color_scheme="null", reduced_motion="null", forced_colors="null")
         if self.page.url.startswith(ORIGIN):
             self.page.evaluate(FORGET)
@@ -124,7 +125,6 @@ class Tab:
 
         A load takes Chromium longer than most tests.
         """
-        self.page.mouse.move(0, 0)
         if not (self.page.url.startswith(ORIGIN) and self.page.evaluate(SHOW, html)):
             self.open_trees(html)
             self.page.evaluate("window.isShowing = true")
