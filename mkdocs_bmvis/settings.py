@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from bmvis.errors import OptionError, nearest
-from bmvis.options.definitions import Options
+from bmvis.options.definitions import BY_NAME, Options
 from bmvis.options.parsing import parse_site_options
 from bmvis.source.modes import Mode
 from bmvis.worker.protocol import TIMEOUT
@@ -94,7 +94,8 @@ def read_settings(written: Mapping[str, object]) -> Settings:
     """
     for name in written:
         if name not in DESCRIPTIONS:
-            raise OptionError(f"unknown setting {name!r}", hint=nearest(name, DESCRIPTIONS))
+            hint = "it is an option: write it below `options:`" if name in BY_NAME else nearest(name, DESCRIPTIONS)
+            raise OptionError(f"unknown setting {name!r}", hint=hint)
     values = {name: value for name, value in written.items() if value is not None}
     options = _read_options(values.pop("options", {}))
     for name in ("path", "allow"):

@@ -19,8 +19,8 @@ from sphinx_bmvis.errors import warn
 
 _ELEMENT = lazy_regex(r"(?si)<!--.*?(?:-->|\Z)|<(model[\w-]*)")
 """A comment, whose elements count as text, or an element."""
-_COMMENT = lazy_regex(r"(model[\w-]*)(?:\s*:(?!:)|\s+\S+:\S)")
-"""A comment that was to be a directive, with one colon or none."""
+_COMMENT = lazy_regex(r"(model[\w-]*)(?:\s*:(?!:)|(?P<colons>::)(?=\S)|\s+\S+:\S)")
+"""A comment that was to be a directive, with one colon or none, or without a space after the two colons."""
 _PARAGRAPH = lazy_regex(
     r"""(?xi)
     \.{1,2}[ ]*(?P<directive>model[\w-]*)[ ]?::   # reStructuredText in MyST, and dots without the space
@@ -81,7 +81,9 @@ def _problems(node: nodes.Element, *, is_rst: bool) -> Iterator[tuple[int, Optio
     elif isinstance(node, nodes.comment):
         comment = _COMMENT.match(text)
         if comment and (name := intended(comment[1])):
-            yield 0, OptionError(f"the comment '.. {text.split()[0]}' is not a directive", hint=f"write .. {name}::")
+            space = ", then a space" if comment["colons"] else ""
+            hint = f"write .. {name}::{space}"
+            yield 0, OptionError(f"the comment '.. {text.split()[0]}' is not a directive", hint=hint)
     elif node.children and isinstance(node[0], nodes.Text if not text.startswith("`") else nodes.literal):
         yield from _in_paragraph(node.rawsource or text, is_rst)
     if is_rst and isinstance(node, nodes.paragraph):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 from weakref import WeakKeyDictionary
 
 from sphinx.application import Sphinx
@@ -16,8 +16,8 @@ from sphinx.config import ENUM, Config
 from sphinx.errors import ConfigError
 from sphinx.util import logging
 
-from bmvis.errors import OptionError
-from bmvis.options.definitions import Options
+from bmvis.errors import OptionError, similar
+from bmvis.options.definitions import BY_NAME, Options
 from bmvis.options.parsing import parse_site_options
 from bmvis.source.cache_folder import CacheFolder
 from bmvis.source.digest_memo import DigestMemo
@@ -32,17 +32,34 @@ if TYPE_CHECKING:  # a build without changes opens no source
 logger = logging.getLogger(__name__)
 
 
+class _Setting(NamedTuple):
+    """A value of conf.py."""
+
+    default: Any
+    rebuild: Literal["", "env"]
+    types: tuple[type, ...]
+    expected: str
+    """What it must be, for an error."""
+
+
+_SETTINGS: Mapping[str, _Setting] = {
+    "bmvis_options": _Setting({}, "env", (dict,), "a dictionary of options"),
+    "bmvis_path": _Setting([], "env", (list, tuple), "a list of folders"),
+    "bmvis_python": _Setting(sys.executable, "env", (str, Path), "the path of a Python interpreter"),
+    "bmvis_timeout": _Setting(TIMEOUT, "", (int, float), "a number of seconds"),
+    "bmvis_memory": _Setting(0, "", (int,), "a number of bytes"),
+    "bmvis_allow": _Setting(["*"], "env", (list, tuple), "a list of references"),
+    "bmvis_cache": _Setting(True, "", (bool, str, Path), "a folder, True or False"),
+    "bmvis_snapshots": _Setting(None, "env", (str, Path, type(None)), "a folder"),
+}
+_LISTS = ("bmvis_path", "bmvis_allow")
+
+
 def setup(app: Sphinx) -> None:
     """Register the configuration values."""
-    app.add_config_value("bmvis_options", {}, "env", dict)
-    app.add_config_value("bmvis_path", [], "env", (list, tuple))
-    app.add_config_value("bmvis_python", sys.executable, "env", str)
-    app.add_config_value("bmvis_timeout", TIMEOUT, "", (int, float))
-    app.add_config_value("bmvis_memory", 0, "", int)
-    app.add_config_value("bmvis_allow", ["*"], "env", (list, tuple))
-    app.add_config_value("bmvis_cache", True, "", (bool, str))
+    for name, setting in _SETTINGS.items():
+        app.add_config_value(name, setting.default, setting.rebuild, setting.types)
     app.add_config_value("bmvis_mode", "auto", "env", ENUM(*get_args(Mode)))
-    app.add_config_value("bmvis_snapshots", None, "env", (str, Path))
     app.connect("config-inited", _check)
     app.connect("builder-inited", _check_path)
     app.connect("builder-inited", _forward_logs)
@@ -111,7 +128,7 @@ def _open_source(app: Sphinx) -> Source:
     return Source(
         conf_folder(app),
         path=model_path(app),
-        python=config.bmvis_python,
+        python=str(config.bmvis_python),
         timeout=config.bmvis_timeout,
         memory=config.bmvis_memory,
         cache=_cache(app),
@@ -138,19 +155,50 @@ def _of_version(entry: str, confdir: Path, folder: Path) -> str:
 
 def _cache(app: Sphinx) -> Path | None:
     """Return the cache folder: `bmvis_cache` relative to conf.py, or by default a folder next to the doctrees."""
-    folder: bool | str = app.config.bmvis_cache
+    folder: bool | str | Path = app.config.bmvis_cache
     if not folder:
         return None
-    return Path(app.confdir, folder) if isinstance(folder, str) else Path(app.doctreedir, "bmvis")
+    return Path(app.doctreedir, "bmvis") if folder is True else Path(app.confdir, folder)
 
 
 def _check(app: Sphinx, config: Config) -> None:
+    _check_types(config)
+    _check_names(config)
     site_options(config)
     if config.bmvis_mode not in get_args(Mode):
         modes = ", ".join(get_args(Mode))
         raise ConfigError(f"bmvis_mode in conf.py must be one of {modes}, not {config.bmvis_mode!r}")
     if not config.bmvis_timeout > 0:
         raise ConfigError(f"bmvis_timeout in conf.py must be greater than 0, not {config.bmvis_timeout!r}")
+
+
+def _check_types(config: Config) -> None:
+    """Require values of the right types, before Sphinx warns about others: a string is a list of one, a path a text."""
+    for name, setting in _SETTINGS.items():
+        value = config[name]
+        if name in _LISTS and isinstance(value, str | Path):
+            value = config[name] = [str(value)]
+        elif Path in setting.types and isinstance(value, Path):
+            value = config[name] = str(value)
+        is_right = isinstance(value, setting.types) and (bool in setting.types or not isinstance(value, bool))
+        if not is_right:
+            raise ConfigError(f"{name} in conf.py must be {setting.expected}, not {value!r}")
+        if name in _LISTS and (wrong := next((item for item in value if not isinstance(item, str | Path)), None)):
+            raise ConfigError(f"{name} in conf.py must be {setting.expected}, and {wrong!r} is not a string")
+
+
+def _check_names(config: Config) -> None:
+    """Report names of conf.py that are similar to those of settings. Sphinx ignores unknown names."""
+    known = [name.removeprefix("bmvis_") for name in (*_SETTINGS, "bmvis_mode", "bmvis_autodoc")]
+    written = getattr(config, "_raw_config", {})
+    for name in sorted(name for name in written if name.startswith("bmvis_") and name not in config):
+        option = name.removeprefix("bmvis_").replace("_", "-")
+        hint = (
+            f"write bmvis_options = {{{option!r}: …}}" if option in BY_NAME else similar(option, known, prefix="bmvis_")
+        )
+        if hint:
+            text = str(OptionError(f"unknown setting {name!r} in conf.py", hint=hint))
+            logger.warning("%s", one_line(text), type="bmvis", subtype="option")
 
 
 def _check_path(app: Sphinx) -> None:

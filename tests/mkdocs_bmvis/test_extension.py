@@ -325,6 +325,7 @@ def test_on_error_raise_ends_the_build(render):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        pytest.param({"device": "cpu"}, "unknown setting 'device' (it is an option: write it below", id="option"),
         pytest.param({"pth": ["src"]}, "unknown setting 'pth' (did you mean 'path'?)", id="unknown"),
         pytest.param({"timeout": "soon"}, "setting 'timeout': expected `float`, got `str`", id="type"),
         pytest.param({"timeout": 0}, "setting 'timeout' must be greater than 0", id="no-time"),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from pythons import TORCH_PYTHON
-from sphinx.errors import VersionRequirementError
+from sphinx.errors import ConfigError, VersionRequirementError
 
 from bmvis.source import digest_memo
 from bmvis.worker.interpreter import is_this_python
@@ -245,6 +245,49 @@ def test_invalid_setting_names_conf_py(site, settings, message):
     with pytest.raises(Exception, match=r"conf\.py") as raised:
         site.build(**settings)
     assert message in str(raised.value)
+
+
+@pytest.fixture(scope="module")
+def empty_site(make_site):
+    return make_site({"index.rst": "Start\n=====\n"})
+
+
+def with_settings(site, text):
+    """Build a site with more lines in conf.py; with `confoverrides`, Sphinx converts the types of values."""
+    conf = site.folder / "conf.py"
+    before = conf.read_text()
+    conf.write_text(f"{before}\n{text}\n")
+    try:
+        return site.build()
+    finally:
+        conf.write_text(before)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("bmvis_timeout = '60'", "bmvis_timeout in conf.py must be a number of seconds, not '60'"),
+        ("bmvis_memory = True", "bmvis_memory in conf.py must be a number of bytes, not True"),
+        ("bmvis_path = None", "bmvis_path in conf.py must be a list of folders, not None"),
+        ("bmvis_allow = [1]", "bmvis_allow in conf.py must be a list of references, and 1 is not a string"),
+        ("bmvis_options = ['depth']", "bmvis_options in conf.py must be a dictionary of options, not ['depth']"),
+    ],
+    ids=["string", "flag", "none", "item", "list"],
+)
+def test_setting_of_the_wrong_type_names_what_it_must_be(empty_site, text, message):
+    with pytest.raises(ConfigError) as raised:
+        with_settings(empty_site, text)
+    assert str(raised.value) == message
+
+
+def test_string_is_a_list_of_one_setting_and_misspelled_ones_are_reported(empty_site):
+    text = "from pathlib import Path\nbmvis_path = '.'\nbmvis_allow = 'zoo:*'\nbmvis_cache = Path('kept')"
+    text += "\nbmvis_python = Path(__import__('sys').executable)\nbmvis_root_folder = 1"
+    assert with_settings(empty_site, text).warnings == ""
+    assert with_settings(empty_site, "bmvis_paths = ['.']\nbmvis_flow_open = 2").warnings.splitlines() == [
+        "WARNING: unknown setting 'bmvis_flow_open' in conf.py (write bmvis_options = {'flow-open': …}) [bmvis.option]",
+        "WARNING: unknown setting 'bmvis_paths' in conf.py (did you mean 'bmvis_path'?) [bmvis.option]",
+    ]
 
 
 @pytest.mark.parametrize(

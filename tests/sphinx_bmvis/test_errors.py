@@ -166,6 +166,8 @@ Mistakes
 
 ``.. model-structure::`` is a directive.
 
+.. model-structure::zoo:tiny
+
 .. toctree::
 
    page
@@ -202,6 +204,8 @@ def test_markup_that_shows_nothing_is_reported(make_site):
             9: f"{NOTHING} text '..model-structure::' ({directive})",
             11: f"{NOTHING} text '```{{model-structure}}' ({directive})",
             14: f"{NOTHING} element <model_structure> (write the directive model-structure)",
+            26: "the comment '.. model-structure::zoo:tiny' is not a directive "
+            "(write .. model-structure::, then a space)",
         }.items()
     ] + [
         f"md:{line}: WARNING: {message}"
