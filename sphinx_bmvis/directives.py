@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import msgspec
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -15,6 +16,7 @@ from bmvis.options.option_hints import refuse_references
 from bmvis.options.parsing import COMPARED, parse_options, resolve_mapping_file, take_comparison, take_optimizer
 from bmvis.reference import short_name
 from sphinx_bmvis.anchors import give_name
+from sphinx_bmvis.captions import parse_caption
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.nodes import captioned_structure, model_structure
@@ -42,6 +44,7 @@ class ModelStructure(SphinxDirective):
         """Return a node for the tree, with the error if an argument or option is invalid."""
         source, line = self.get_source_info()
         location = f"{source}:{line}"
+        messages: list[nodes.Node] = []
         try:
             written = dict(self.options)
             reference = self.take_reference(written)
@@ -59,11 +62,13 @@ class ModelStructure(SphinxDirective):
             made = captioned_structure if options.caption else model_structure
             node = made(location=location, reference=reference, options=options)
             if options.caption:
-                node += nodes.caption(options.caption, options.caption)
+                caption, messages = parse_caption(self, options.caption, nodes.caption)
+                node["options"] = msgspec.structs.replace(options, caption=caption.astext())
+                node += caption
         for part in (node, *node.children):
             part.source, part.line = source, line
         self._give_anchor(node, stem)
-        return [node]
+        return [node, *messages]
 
     def take_reference(self, written: dict[str, str | None]) -> str:
         """Return the factory reference."""

@@ -26,6 +26,7 @@ from bmvis.source.pyproject import read_project
 from bmvis.source.source import Source
 from bmvis.worker.protocol import Dependency, Listed
 from sphinx_bmvis.anchors import give_name
+from sphinx_bmvis.captions import parse_caption
 from sphinx_bmvis.contents import model_contents
 from sphinx_bmvis.domain import GalleryKey, domain_of
 from sphinx_bmvis.errors import admonition, shown_location, warn
@@ -44,19 +45,22 @@ class ModelGallery(ListDirective):
         """Return a node for the gallery, and a hidden toctree with its model pages."""
         source, line = self.get_source_info()
         location = f"{source}:{line}"
+        messages: list[nodes.Node] = []
         try:
             options, entries, own = self.parsed(parse_gallery_options, location)
             made = captioned_gallery if options.caption else model_gallery
             node = made(location=location, docname=self.env.docname, options=options, entries=entries, own=own)
             if options.caption:
-                node += nodes.caption(options.caption, options.caption)
+                caption, messages = parse_caption(self, options.caption, nodes.caption)
+                node += caption
         except BmvisError as error:
             warn(error, location)
             node = model_gallery(location=location, error=error)
         for part in (node, *node.children):
             part.source, part.line = source, line
         self._give_anchor(node)
-        return [node, *self.contents(node)] if node.get("options") and node["options"].toctree else [node]
+        contents = self.contents(node) if node.get("options") and node["options"].toctree else []
+        return [node, *messages, *contents]
 
     def parsed(
         self, parse: Callable[[Mapping[str, str | None], Options], _Options], location: str
@@ -212,7 +216,7 @@ class NumberGalleries(SphinxPostTransform):
         for node in list(self.document.findall(captioned_gallery)):
             [caption] = node.findall(nodes.caption)
             node.remove(caption)
-            node.parent.insert(node.parent.index(node), gallery_caption(text=caption.astext(), ids=node["ids"]))
+            node.parent.insert(node.parent.index(node), gallery_caption("", *caption.children, ids=node["ids"]))
             node["ids"] = []
 
 
@@ -230,7 +234,7 @@ class PlainGalleries(SphinxPostTransform):
         """Replace all galleries of the page."""
         for node in list(self.document.findall(model_gallery)):
             targets = [nodes.target("", "", ids=node["ids"])] * bool(node["ids"])
-            captions = [nodes.paragraph(text=caption.astext()) for caption in node.findall(nodes.caption)]
+            captions = [nodes.paragraph("", "", *caption.children) for caption in node.findall(nodes.caption)]
             node.replace_self([*targets, *self._plain(node), *captions])
 
     def _plain(self, node: model_gallery) -> Iterator[nodes.Element]:

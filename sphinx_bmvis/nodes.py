@@ -45,7 +45,7 @@ class captioned_gallery(model_gallery):  # noqa: N801
 
 
 class gallery_caption(nodes.General, nodes.Element):  # noqa: N801
-    """The caption of a gallery in LaTeX, in the attribute `text`. It precedes the list that replaces the gallery."""
+    """The caption of a gallery in LaTeX. It precedes the list that replaces the gallery."""
 
 
 class model_table(TranslatedOptions, nodes.table):  # noqa: N801

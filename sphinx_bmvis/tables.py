@@ -12,6 +12,7 @@ from bmvis.overviews.own_columns import row_problems
 from bmvis.overviews.table import DIGIT_SPACE, POINT_SPACE, RowResult, Table, make_table
 from bmvis.overviews.table_options import parse_table_options
 from sphinx_bmvis.anchors import give_name
+from sphinx_bmvis.captions import parse_caption
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.gallery import ModelGallery, model_pages
@@ -34,14 +35,16 @@ class ModelTable(ModelGallery):
             return [model_structure(location=location, error=error)]
         key = f"table-{self.env.docname}-{self.env.new_serialno('bmvis-table')}"
         facts = {"location": location, "docname": self.env.docname, "key": key}
+        messages: list[nodes.Node] = []
         node = model_table(**facts, entries=entries, options=options, own=own)
         if options.caption:
-            node += nodes.title(options.caption, options.caption)
+            title, messages = parse_caption(self, options.caption, nodes.title)
+            node += title
         for part in (node, *node.children):
             part.source, part.line = source, line
         if options.name:
             give_name(self.state.document, node, options.name)
-        return [node, *self.contents(node)] if options.toctree else [node]
+        return [node, *messages, *(self.contents(node) if options.toctree else [])]
 
 
 class FillTables(SphinxPostTransform):

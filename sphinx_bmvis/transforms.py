@@ -78,6 +78,6 @@ class PlainTrees(SphinxPostTransform):
         if "error" in node:
             return [admonition(node["error"], shown_location(node["location"], self.env.srcdir))]
         text = to_text(node["page"])
-        caption = node["page"].options.caption
         block = nodes.literal_block(text, text, language="none")
-        return [block, nodes.paragraph(text=caption)] if caption else [block]
+        captions = [nodes.paragraph("", "", *caption.children) for caption in node.findall(nodes.caption)]
+        return [block, *captions]

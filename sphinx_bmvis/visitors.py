@@ -5,6 +5,7 @@ A build without changes writes no page, and does not import this module: it woul
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import msgspec
@@ -19,7 +20,7 @@ from bmvis.render import latex
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.error_box import error_box
 from bmvis.render.html.fact import to_html_fact, unknown_fact
-from bmvis.render.html.markup import Markup, join, tag
+from bmvis.render.html.markup import Markup, join, prose, tag
 from bmvis.render.html.row import TypeLink
 from bmvis.render.html.table import value_markup
 from bmvis.render.html.tree import row_id, to_html
@@ -27,6 +28,7 @@ from bmvis.unique_names import unique_name
 from bmvis.view.figure.layout.drawing import DrawnFigure
 from bmvis.view.page import Page
 from sphinx_bmvis.anchors import EPUB, shown_id
+from sphinx_bmvis.captions import drawn_caption
 from sphinx_bmvis.errors import shown_location
 from sphinx_bmvis.nodes import (
     TYPE_OF,
@@ -126,7 +128,8 @@ def visit_latex(translator: LaTeXTranslator, node: model_structure) -> None:
     if "error" in node:
         drawn = latex.error_box(node["error"], _where(translator, node), label, unicode=unicode)
     else:
-        drawn = latex.to_latex(node["page"], label, unicode=unicode)
+        caption = "".join(_drawn_in_latex(translator, child) for child in _captions(node))
+        drawn = latex.to_latex(node["page"], label, unicode=unicode, caption=caption)
     _add_paragraphs(translator, drawn)
     raise nodes.SkipNode
 
@@ -134,8 +137,12 @@ def visit_latex(translator: LaTeXTranslator, node: model_structure) -> None:
 def visit_caption(translator: LaTeXTranslator, node: gallery_caption) -> None:
     """Draw the caption, with a label for references to its number."""
     label = translator.hypertarget_to(node, anchor=False)
-    _add_paragraphs(translator, latex.caption(node["text"], label, unicode=_takes_unicode(translator)))
+    _add_paragraphs(translator, latex.caption(_drawn_in_latex(translator, node), label))
     raise nodes.SkipNode
+
+
+def _drawn_in_latex(translator: LaTeXTranslator, caption: nodes.Element) -> str:
+    return drawn_caption(caption, translator, partial(latex.escape, unicode=_takes_unicode(translator)))
 
 
 def _takes_unicode(translator: LaTeXTranslator) -> bool:
@@ -159,20 +166,24 @@ def _where(translator: SphinxTranslator, node: model_structure | model_gallery) 
     return shown_location(node["location"], translator.builder.srcdir)
 
 
-def _numbered(translator: HTML5Translator, node: model_structure | model_gallery) -> str:
+def _numbered(translator: HTML5Translator, node: model_structure | model_gallery) -> Markup:
     """Return the translated caption of a node, after its number if the project numbers figures."""
-    caption = "".join(child.astext() for child in node.children if isinstance(child, nodes.caption))
+    caption = Markup("".join(drawn_caption(child, translator, prose) for child in _captions(node)))
     key = f"{translator.docnames[-1]}/figure" if translator.builder.name == "singlehtml" else "figure"
     number = translator.builder.fignumbers.get(key, {}).get(node["ids"][0])
     if not number:
         return caption
-    return f"{translator.config.numfig_format['figure'] % '.'.join(map(str, number))} {caption}"
+    return join(f"{translator.config.numfig_format['figure'] % '.'.join(map(str, number))} ", caption)
+
+
+def _captions(node: model_structure | model_gallery) -> Iterator[nodes.caption]:
+    return (child for child in node.children if isinstance(child, nodes.caption))
 
 
 def _type_links(node: model_structure) -> TypeLink:
     """Return a function that writes a type, as a link if Sphinx found its documentation."""
     resolved = node.findall(nodes.reference)
-    links = {text[TYPE_OF]: one for one in resolved for text in one.findall(nodes.inline)}
+    links = {text[TYPE_OF]: one for one in resolved for text in one.findall(nodes.inline) if TYPE_OF in text}
 
     def link(module: Module) -> Markup | None:
         found = links.get(module.documented_as)

@@ -64,7 +64,7 @@ def no_label(path: str) -> str:
     return ""
 
 
-def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False) -> str:
+def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False, caption: str | None = None) -> str:
     """Return the tree as one LaTeX environment.
 
     Args:
@@ -72,11 +72,13 @@ def to_latex(page: Page, label: Label = no_label, *, unicode: bool = False) -> s
         label: returns labels for references. The label of the tree follows the caption and refers to its number.
         unicode: whether the engine and its fonts support all characters (XeLaTeX, LuaLaTeX). If not, characters outside
             of Latin-1 are written as their code points, which every engine can typeset.
+        caption: the caption as LaTeX. By default, it is the text in the options.
     """
     writer = _Writer(unicode, page.dtype)
     figure = to_picture(page.figure, writer.text) if page.figure else []
     lines = guides([row.depth for row in page.rows])
-    head = (_caption(page.options.caption, writer) if page.options.caption else "") + label("")
+    caption = writer.text(page.options.caption) if caption is None else caption
+    head = (_caption(caption) if caption else "") + label("")
     heads, *table_cells = _columns(page, writer)
     body = [rf"\bmvisrow{{}}{{{heads}}}"] if heads else []
     body += [
@@ -105,15 +107,19 @@ def _columns(page: Page, writer: _Writer) -> list[str]:
     return [rf"\bmviscolumns{{{line}}}" for line in boxes]
 
 
-def caption(text: str, mark: str, *, unicode: bool = False) -> str:
+def escape(text: str, *, unicode: bool = False) -> str:
+    """Return a part of a text as LaTeX."""
+    return _Writer(unicode).escape(text)
+
+
+def caption(drawn: str, mark: str) -> str:
     """Return a caption for content that the host draws below it.
 
     Args:
-        text: the caption.
+        drawn: the caption, as LaTeX.
         mark: the host's label, which refers to the number of the caption.
-        unicode: see `to_latex`.
     """
-    return rf"\par{{{_caption(text, _Writer(unicode))}{mark}\par}}"
+    return rf"\par{{{_caption(drawn)}{mark}\par}}"
 
 
 def error_box(error: BmvisError, location: str, label: Label = no_label, *, unicode: bool = False) -> str:
@@ -135,8 +141,8 @@ def error_box(error: BmvisError, location: str, label: Label = no_label, *, unic
     return "\n".join([r"\begin{bmviserror}", *body, r"\end{bmviserror}"])
 
 
-def _caption(text: str, writer: _Writer) -> str:
-    return rf"\bmviscaption{{{writer.text(text)}}}"
+def _caption(drawn: str) -> str:
+    return rf"\bmviscaption{{{drawn}}}"
 
 
 def _param_groups(groups: ParamGroupTable, whole: Totals, writer: _Writer) -> Iterator[str]:
@@ -170,8 +176,12 @@ class _Writer:
         self.dtype = dtype
 
     def text(self, text: str) -> str:
+        """Return text with escapes for LaTeX's special characters, without spaces around it."""
+        return self.escape(text.strip())
+
+    def escape(self, text: str) -> str:
         """Return text with escapes for LaTeX's special characters."""
-        return re.sub(r"[^ \w]|_|[^\x00-\x7f]", self._character, " ".join(text.split()))
+        return re.sub(r"[^ \w]|_|[^\x00-\x7f]", self._character, re.sub(r"\s+", " ", text))
 
     def _character(self, match: re.Match[str]) -> str:
         character = match[0]

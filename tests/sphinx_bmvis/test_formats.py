@@ -125,8 +125,63 @@ def test_captions_can_be_translated(make_site):
     assert captions == ["Abb. 1 Ein kleines", "Abb. 2 Kleine"]
 
 
+MARKED_CAPTIONS = """
+Start
+=====
+
+.. |width| replace:: *narrow* & <small>
+
+.. _part:
+
+Part
+----
+
+.. model-structure:: zoo:tiny
+   :caption: A |width| ``Block`` of :ref:`part`
+
+.. model-gallery::
+   :caption: Two ``__init__`` calls, :params:`zoo:tiny` parameters, and :py:obj:`nothing`
+
+   zoo:tiny
+
+.. model-table::
+   :caption: The **table**
+
+   zoo:tiny
+"""
+
+
+def test_captions_have_inline_markup(make_site):
+    site = make_site({"index.rst": MARKED_CAPTIONS})
+    built = site.build()
+    assert built.warnings == ""
+    tree, gallery, table = built.page("index.html").select(".bmvis-caption, caption")
+    assert tree.get_text() == "Fig. 1 A narrow & <small> Block of Part"
+    assert [tree.em.get_text(), tree.code.get_text(), tree.a["href"]] == ["narrow", "Block", "#part"]
+    assert gallery.get_text() == "Fig. 2 Two __init__ calls, 84 parameters, and nothing"
+    assert [code.get_text() for code in gallery.select("code")] == ["__init__", "nothing"]
+    assert table.strong.get_text() == "table"
+    text = site.build("text").read("index.txt")
+    assert 'A *narrow* & <small> "Block" of Part\n' in text
+    assert 'Two "__init__" calls, 84 parameters, and "nothing"\n' in text
+    book = site.build("latex").read("smallmodels.tex")
+    assert r"\bmviscaption{A \sphinxstyleemphasis{narrow} \& \textless{}small\textgreater{} \sphinxcode" in book
+    assert (
+        r"\bmviscaption{Two \sphinxcode{\sphinxupquote{\_\_init\_\_}} calls,\bmvisbreak{} 84 parameters,\bmvisbreak{}"
+        in book
+    )
+    assert 'msgid "A |width| ``Block`` of :ref:`part`"' in site.build("gettext").read("index.pot")
+
+
+def test_invalid_markup_in_a_caption_has_a_warning(make_site):
+    built = make_site({"index.rst": "Start\n=====\n\n.. model-structure:: zoo:tiny\n   :caption: A *b\n"}).build()
+    assert "index.rst:4: WARNING: Inline emphasis start-string without end-string." in built.warnings
+    assert built.page("index.html").select_one(".bmvis-caption").get_text() == "Fig. 1 A *b"
+
+
 def test_latex_escapes_and_labels(build):
     book = build("latex").read("smallmodels.tex")
+    print([line for line in book.splitlines() if "caption" in line])
     assert r"\bmviscaption{A tiny model \& its \textless{}blocks\textgreater{}}" in book
     assert r"\label{\detokenize{index:tiny-model}}" in book
     assert r"\bmvisrepeated{0{-}2}{3} \bmvistype{Block}" in book
