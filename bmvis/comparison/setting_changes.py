@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Set
 from typing import NamedTuple
 
+from bmvis.comparison.changed_items import changed_items
 from bmvis.comparison.tensor_changes import ChangedFact, Impact, changed
 from bmvis.model.settings import (
     CODE,
@@ -16,6 +17,7 @@ from bmvis.model.settings import (
     function_name,
     items_of,
     normal,
+    short_names,
     without_digest,
 )
 from bmvis.model.tensor_values import differs_in_values_only, has_equal_values, only_values
@@ -212,11 +214,18 @@ def setting_fact(change: SettingChange, absent: str) -> ChangedFact:
     if is_hooks(change.name) or change.name.endswith(UNREGISTERED):
         absent = "none"  # neither hooks nor unregistered modules have a default
     was, is_now = change.before, change.after
-    if was and is_now and differs_in_values_only(was, is_now):
-        was, is_now = only_values(was), only_values(is_now)
+    is_of_tensors = bool(was and is_now) and differs_in_values_only(was or "", is_now or "")
+    if is_of_tensors:
+        was, is_now = only_values(was or ""), only_values(is_now or "")
     before, after = shown(was, absent), shown(is_now, absent)
-    if before == after:  # only the digests differ
+    short, short_after = short_names(before), short_names(after)
+    if before == after or short != short_after:  # else only the module of a function or class differs
+        before, after = short, short_after
+    if before == after and is_of_tensors:
+        after += " with other values between them"
+    elif before == after:  # only the digests differ
         after = re.sub(r"(?<=\d )(?=values|characters|modules?\b|tensors?\b)", "other ", after, count=1)
+    name, before, after = changed_items(name, before, after)
     return changed(before, after, change.impact, name=name, topic=change.name)
 
 
@@ -225,7 +234,7 @@ def shown(text: str | None, absent: str) -> str:
     if text is None:
         return absent
     plain = normal(text) if text[:1] == "'" else text
-    return function_name(text) or without_digest(plain or text)
+    return without_digest(function_name(text) or plain or text)
 
 
 def related(setting: str, type_: str, name: str) -> bool:

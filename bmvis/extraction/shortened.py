@@ -8,7 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 def digest(text: str) -> str:
     """Return a short digest of a text: `#1f0c2a9b`."""
-    return f"#{hashlib.blake2b(text.encode(errors='replace'), digest_size=4).hexdigest()}"
+    return digest_of_bytes(text.encode(errors="replace"))
+
+
+def digest_of_bytes(data: bytes) -> str:
+    """Return a short digest of bytes: `#1f0c2a9b`."""
+    return f"#{hashlib.blake2b(data, digest_size=4).hexdigest()}"
 
 
 def cut(text: str, limit: int) -> str:

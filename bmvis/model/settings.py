@@ -35,10 +35,13 @@ _OTHER = lazy_regex(rf"{_NUMBER.pattern}|None|True|False|\(.*\)", re.DOTALL)
 """Texts of values that are no strings: a string that reads like one stays quoted."""
 _ARGUMENT = lazy_regex(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
 
-_DIGEST = lazy_regex(r"(?:(?<= values)|(?<= characters)|(?<=\))|(?<=…)) #[0-9a-f]{8}$")
+_DIGEST = lazy_regex(r"(?:(?<= values)|(?<= characters)|(?<=\))|(?<=…)) #[0-9a-f]{8}(?=$|[,)\]}])")
 
 _IN_CLASS = lazy_regex(r"(?:\b[A-Z]\w*\.)*[^.]+$")
 """The last part of a name, with the classes before it: two classes can have methods of one name."""
+
+_CALL = lazy_regex(r"'(?:[^'\\]|\\.)*'|(?<![\w.>])(?:[\w<>]+\.)*?((?:[A-Z]\w*\.)*[\w<>]+\()")
+"""A string in quotes, or the name of a function or class in front of its arguments: `(zoo.Scale(2), 'a.b(c)')`."""
 
 
 class Configuration(msgspec.Struct, frozen=True):
@@ -60,7 +63,7 @@ class Configuration(msgspec.Struct, frozen=True):
 def arguments(extra_repr: str) -> dict[str, str]:
     """Return the arguments in an `extra_repr()` by name, positional ones and repeated names by their number."""
     found: dict[str, str] = {}
-    for number, part in enumerate(_split(extra_repr)):
+    for number, part in enumerate(split_items(extra_repr)):
         match = _ARGUMENT.fullmatch(part)
         is_named = match is not None and match["name"] not in found
         found[match["name"] if match and is_named else str(number)] = match["value"] if match and is_named else part
@@ -100,7 +103,7 @@ def without_digest(text: str) -> str:
 
 def items_of(text: str) -> int | None:
     """Return the number of items of a sequence; None if the text is not that of a sequence."""
-    return len(list(_split(text[1:-1]))) if text.startswith("(") and text.endswith(")") else None
+    return len(list(split_items(text[1:-1]))) if text.startswith("(") and text.endswith(")") else None
 
 
 def function_name(text: str) -> str | None:
@@ -112,6 +115,11 @@ def function_name(text: str) -> str | None:
     return None if None in names else " + ".join(filter(None, names))
 
 
+def short_names(text: str) -> str:
+    """Return a text in which functions and classes inside it have short names: `(Scale(k=2),)`."""
+    return _CALL.sub(lambda match: match[1] or match[0], text)
+
+
 def _short_name(text: str) -> str | None:
     name, bracket, rest = text.partition("(")
     if not (bracket and name and text.endswith(")")):
@@ -120,7 +128,7 @@ def _short_name(text: str) -> str | None:
     return (match[0] if match else name) + (rest[:-1] and f"({rest}")
 
 
-def _split(text: str) -> Iterator[str]:
+def split_items(text: str) -> Iterator[str]:
     """Yield the parts between commas that are not in brackets."""
     start = depth = 0
     for index, character in enumerate(text):

@@ -14,7 +14,7 @@ from typing import Any
 from torch import nn
 
 from bmvis.extraction import introspection
-from bmvis.extraction.settings.class_settings import constants
+from bmvis.extraction.settings.class_settings import constants, method_constants
 from bmvis.extraction.settings.project_code import class_attributes_of, is_namespace, is_of_project
 
 MAX_WRAPPERS = 8
@@ -27,19 +27,26 @@ def values_of_call(value: Any) -> Iterable[tuple[str, Any]] | None:
         inner = _function_of_project(value)
         return constants(inner) if inner is not None else _in_closure(value)
     if type(value) is MethodType:
-        function = value.__func__
-        own = constants(function) if type(function) is FunctionType and is_of_project(function) else ()
-        return [*_public(value.__self__), *own]
+        return [*_public(value.__self__), *_constants_of_method(value)]
     if is_namespace(value):
         return list(class_attributes_of(value).items())
     is_object = is_called(type(value)) and not issubclass(type(value), type | nn.Module) and is_of_project(type(value))
-    return [*_public(value), *_constants_of_call(type(value))] if is_object else None
+    return [*_public(value), *_constants_of_call(type(value), "__call__")] if is_object else None
 
 
-def _constants_of_call(cls: type) -> Iterable[tuple[str, Any]]:
-    """Return the constants of `__call__` of a class of the project, such as defaults of its arguments."""
-    function = next((base.__dict__["__call__"] for base in type.mro(cls) if "__call__" in base.__dict__), None)
-    return constants(function) if type(function) is FunctionType and is_of_project(function) else ()
+def _constants_of_method(method: MethodType) -> Iterable[tuple[str, Any]]:
+    function, cls = method.__func__, type(method.__self__)
+    if type(function) is not FunctionType or not is_of_project(function):
+        return ()
+    is_of_class = any(base.__dict__.get(function.__name__) is function for base in type.mro(cls))
+    if not is_of_class or issubclass(cls, nn.Module):
+        return constants(function)
+    return _constants_of_call(cls, function.__name__)
+
+
+def _constants_of_call(cls: type, name: str) -> Iterable[tuple[str, Any]]:
+    """Return the constants of a method of a class of the project, such as defaults, and those of what it calls."""
+    return [(key.removeprefix(f"{name}."), value) for key, value in method_constants(cls, (name,)).items()]
 
 
 def _in_closure(function: Any) -> list[tuple[str, Any]]:

@@ -1,8 +1,8 @@
 """Read the values that `forward` reads and that are no attributes of an instance.
 
 They are class attributes, defaults of its arguments, what its closure has, and plain global variables that it mentions,
-also in functions that it calls. Only classes of the project are read: other releases of a library have other versions.
-No code of the class runs.
+also in functions and methods that it calls. Only classes of the project are read: other releases of a library have
+other versions. No code of the class runs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import abc
 import dis
 import enum
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -38,30 +38,49 @@ _ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD")
 _MAX_FUNCTIONS = 50
 """Functions that are read for one method."""
 _ABSENT = object()
+_FORWARD = frozenset(("forward", "__call__"))
 _PLAIN_METACLASSES = (type, abc.ABCMeta, type(torch.autograd.Function))
 """Classes of classes whose attributes can be read from `__dict__`."""
 
 
-def class_settings(cls: type) -> dict[str, Any]:
+def class_settings(cls: type, called: Set[str] = frozenset()) -> dict[str, Any]:
     """Return the values that `forward` reads and all instances of a class have in common.
 
     They are class attributes, such as `factor`, and constants of `forward` and of the methods that it calls, by method
     and name, such as `forward.power` for `def forward(self, x, power=3)`.
+
+    Args:
+        cls: the class of a module.
+        called: the names of other methods that the model calls if a class has them.
     """
-    methods = list(_called_methods(cls))
-    mentioned = {name for _, method in methods for name in _mentioned_names(method.__code__)}
-    found = {name: value for name, value in class_attributes_of(cls).items() if name in mentioned}
-    return found | {f"{name}.{key}": value for name, method in methods for key, value in constants(method)}
+    found = {name: value for name, value in class_attributes_of(cls).items() if name in names_of_calls(cls, called)}
+    return found | method_constants(cls, called | _FORWARD)
 
 
-def _called_methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
-    """Yield `forward` and the methods of the project that it mentions, and which those mention, with their names."""
+def names_of_calls(cls: type, called: Set[str]) -> frozenset[str]:
+    """Return the names of attributes and methods that `forward` of a class mentions, and what it calls."""
+    return mentioned_by(cls, called | _FORWARD)
+
+
+def method_constants(cls: type, called: Iterable[str]) -> dict[str, Any]:
+    """Return the constants of methods of a class of the project, and of the methods that those call: `apply.factor`."""
+    return {f"{name}.{key}": value for name, method in _called_methods(cls, called) for key, value in constants(method)}
+
+
+def mentioned_by(cls: type, called: Iterable[str]) -> frozenset[str]:
+    """Return the names in the code of methods of a class of the project, and of the methods that those call."""
+    return frozenset(name for _, method in _called_methods(cls, called) for name in _mentioned_names(method.__code__))
+
+
+def _called_methods(cls: type, called: Iterable[str]) -> Iterator[tuple[str, FunctionType]]:
+    """Yield methods of the project, and those that they mention, with their names."""
     methods: defaultdict[str, list[list[FunctionType]]] = defaultdict(list)
     for base in type.mro(cls) if is_of_project(cls) else ():
         for name, value in list(base.__dict__.items()):
             if functions := list(functions_in(value)):
                 methods[name].append(functions)
-    pending, seen = ["forward", "__call__"], {"forward", "__call__"}
+    pending = sorted(methods.keys() & set(called), reverse=True)
+    seen = set(pending)
     while pending and len(seen) <= _MAX_FUNCTIONS:
         name = pending.pop()
         for functions in methods.get(name, ()):

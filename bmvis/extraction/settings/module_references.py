@@ -31,6 +31,12 @@ class ModuleReferences:
     def _paths(self) -> dict[int, str]:
         return {id(module): path for path, module in self._named}
 
+    def of_classes(self) -> ModuleReferences:
+        """Return references for values that all instances of a class have in common, which mention no module."""
+        found = ModuleReferences((), self.known)
+        found.has_values = True
+        return found
+
     def name(self, thing: object) -> str | None:
         """Return `<first>`, the path from the module that is read, or `<self>` for itself; None for other objects."""
         path = self._paths.get(id(thing))

@@ -15,7 +15,7 @@ from torch import nn
 
 from bmvis.extraction import introspection
 from bmvis.extraction.attribute_kinds import HASHED, keys, zeros
-from bmvis.extraction.settings.class_settings import class_settings
+from bmvis.extraction.settings.class_settings import class_settings, names_of_calls
 from bmvis.extraction.settings.config_objects import adapter_configs, is_config
 from bmvis.extraction.settings.hooks import hook_settings, hook_slots
 from bmvis.extraction.settings.module_references import NO_REFERENCES, ModuleReferences
@@ -46,6 +46,8 @@ class _Plan(NamedTuple):
     """The settings of modules that were read, by their values."""
     common: tuple[_Entry, ...]
     """The settings that all instances have in common."""
+    called: frozenset[str]
+    """The names of methods that its own ones, and those of the modules before it, call."""
 
 
 class SettingsReader:
@@ -61,6 +63,8 @@ class SettingsReader:
         self._distinct: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
         self._kinds: dict[tuple[int, str, str], dict[str, str] | None] = {}
         """Settings by the kind of a module, and the text of its `extra_repr()` with the digest of a truncated one."""
+        self._called: frozenset[str] = frozenset()
+        """The names that the methods of the classes of modules mention: `encode` in `self.encoder.encode(x)`."""
         self._modes: list[bool] = []
         """Whether each module from the root to the last one is in training mode."""
 
@@ -117,7 +121,8 @@ class SettingsReader:
     def _plan(self, cls: type, names: tuple[str, ...]) -> _Plan:
         plan = self._plans.get((cls, names))
         if plan is None:
-            plan = self._plans[cls, names] = _plan(cls, names)
+            self._called |= names_of_calls(cls, self._called)
+            plan = self._plans[cls, names] = _plan(cls, names, self._called, self.references)
         self._last[cls] = plan
         return plan
 
@@ -142,14 +147,14 @@ class SettingsReader:
         for attribute in plan.attributes:
             if plan.is_torch and issubclass(type(slots[attribute]), torch.Tensor):
                 continue  # a normalization or pruning has computed it from the parameters
-            for name, text, plain in self._entries(attribute, slots[attribute]):
+            for name, text, plain in self._entries(attribute, slots[attribute], plan.called):
                 is_shown = shown.get(name.removesuffix(DEFAULT)) == plain or plain in positional
                 if not is_shown and (name not in defaults or defaults[name] != plain):
                     yield name, text
 
-    def _entries(self, attribute: str, value: Any) -> list[_Entry]:
+    def _entries(self, attribute: str, value: Any, called: frozenset[str]) -> list[_Entry]:
         if type(value) not in HASHED:
-            return _entries(attribute, value, self.references)
+            return _entries(attribute, value, self.references, called)
         key = (attribute, type(value), value, *zeros((value,)))
         if key not in self._texts:
             self._texts[key] = _entries(attribute, value, self.references)
@@ -164,18 +169,28 @@ class SettingsReader:
         return self._distinct.setdefault(tuple(found.items()), found) if found else None
 
 
-def _entries(attribute: str, value: Any, references: ModuleReferences = NO_REFERENCES) -> list[_Entry]:
+def _entries(
+    attribute: str, value: Any, references: ModuleReferences, called: frozenset[str] = frozenset()
+) -> list[_Entry]:
     if is_config(type(value)) or adapter_configs(attribute, value):
         return []  # the model records it as a configuration
-    return [(name, text, normal(text)) for name, text in entries(attribute, value, references)]
+    return [(name, text, normal(text)) for name, text in entries(attribute, value, references, called)]
 
 
-def _plan(cls: type, names: tuple[str, ...]) -> _Plan:
+def _plan(cls: type, names: tuple[str, ...], called: frozenset[str], references: ModuleReferences) -> _Plan:
     attributes, hooks = setting_attributes(cls, names), hook_slots(names)
-    return _Plan(names, attributes, hooks, is_torch_layer(cls), {}, _common(cls, names))
+    common = _common(cls, names, called, references.of_classes())
+    return _Plan(names, attributes, hooks, is_torch_layer(cls), {}, common, called)
 
 
-def _common(cls: type, names: tuple[str, ...]) -> tuple[_Entry, ...]:
+def _common(
+    cls: type, names: tuple[str, ...], called: frozenset[str], references: ModuleReferences
+) -> tuple[_Entry, ...]:
     """Return the settings of a class without those that attributes of its instances replace."""
-    common = class_settings(cls)
-    return tuple(entry for name, value in common.items() if name not in names for entry in _entries(name, value))
+    common = class_settings(cls, called)
+    return tuple(
+        entry
+        for name, value in common.items()
+        if name not in names
+        for entry in _entries(name, value, references, called)
+    )

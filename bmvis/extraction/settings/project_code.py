@@ -143,7 +143,7 @@ def is_value(name: str, value: Any) -> bool:
         return is_namespace(value) or getattr(value, "__name__", name) not in (name, "<lambda>")
     numpy = sys.modules.get("numpy")
     of_numpy = (numpy.ndarray, numpy.generic) if numpy is not None else ()
-    return value is None or isinstance(value, (*_PLAIN, *_OF_TORCH, *of_numpy))
+    return value is None or isinstance(value, (*_PLAIN, *_OF_TORCH, *of_numpy)) or type(value) is torch.Tensor
 
 
 def is_namespace(value: Any) -> bool:

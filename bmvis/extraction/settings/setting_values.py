@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import enum
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from decimal import Decimal
 from fractions import Fraction
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -21,16 +21,21 @@ from torch import nn
 from bmvis.extraction import introspection
 from bmvis.extraction.settings.callable_names import callable_name, native_name
 from bmvis.extraction.settings.callable_values import is_called, values_of_call
+from bmvis.extraction.settings.class_settings import mentioned_by, method_constants
 from bmvis.extraction.settings.config_objects import is_config, values_of
 from bmvis.extraction.settings.module_references import NO_REFERENCES, ModuleReferences
 from bmvis.extraction.settings.object_parts import Written, parts, public_attributes, unwrapped
 from bmvis.extraction.settings.plain_texts import MAX_READ, MAX_STRING, is_volatile, number_text, string_text
+from bmvis.extraction.settings.project_code import is_object
 from bmvis.extraction.shortened import digest
 from bmvis.model.tensor_values import without_values
 from bmvis.untrusted import user_text
 
 MAX_TEXT = 200
-"""Maximum length of the text of a sequence, in characters. A longer one is recorded as its length and a digest."""
+"""Maximum length of the text of a sequence of numbers or strings, in characters. A longer one is recorded as its length
+and a digest."""
+MAX_NESTED_TEXT = 1_000
+"""Maximum length of the text of an object, and of a sequence of objects or sequences."""
 MAX_ITEMS = 65_536
 """Maximum number of items of a sequence or dictionary, including those of nested ones. Of a larger one, only the number
 is recorded."""
@@ -47,11 +52,16 @@ MAX_LEVELS = 8
 _WITH_PARTIAL = frozenset(("torch.ao.quantization.observer", "torch.ao.quantization.fake_quantize"))
 """Where the class is defined that keeps the observer of a `QConfig` with its arguments, in the attribute `p`."""
 _PLAIN = (int, float, str, bytes, list, tuple, set, frozenset, enum.Enum, type(None))
+_SCALARS = (int, float, str, bytes, enum.Enum, type(None))
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType, type, functools._lru_cache_wrapper)
 
 
 def entries(
-    name: str, value: Any, references: ModuleReferences = NO_REFERENCES, outer: tuple[Any, ...] = ()
+    name: str,
+    value: Any,
+    references: ModuleReferences = NO_REFERENCES,
+    called: frozenset[str] = frozenset(),
+    outer: tuple[Any, ...] = (),
 ) -> Iterator[tuple[str, str]]:
     """Yield the settings of one attribute: one, several for a dictionary or an object, none if it is not recorded.
 
@@ -59,32 +69,37 @@ def entries(
         name: the name of the attribute.
         value: its value.
         references: the names of the modules of the model.
+        called: the names of methods whose constants are recorded if an object has them.
         outer: the dictionaries and objects that contain the value.
     """
     value = unwrapped(value)
-    inner = _inner(value) if len(outer) < MAX_NESTING and not any(value is one for one in outer) else None
+    inner = _inner(value, called) if len(outer) < MAX_NESTING and not any(value is one for one in outer) else None
     if inner is not None:
         if not issubclass(type(value), dict):
             yield name, f"{callable_name(type(value))}()"
+            called |= mentioned_by(type(value), called)
         for key, item in inner:
             text = _key(key, _Room())
             if text is not None:
-                yield from entries(f"{name}.{text}", item, references, (*outer, value))
+                yield from entries(f"{name}.{text}", item, references, called, (*outer, value))
         return
     if is_volatile(name, value):
         return
-    found = _text(value, name, _Room(references))
+    found = _text(value, name, _Room(references, called))
     if found is not None:
         yield name, found
 
 
-def _inner(value: Any) -> Iterable[tuple[Any, Any]] | None:
+def _inner(value: Any, called: Set[str]) -> Iterable[tuple[Any, Any]] | None:
     """Return the entries of a dictionary, or the attributes of an object, that are settings of their own."""
     if issubclass(type(value), dict):
         return dict.items(value) if dict.__len__(value) <= MAX_ENTRIES else None
     if issubclass(type(value), _PLAIN) or is_config(type(value)) or is_called(type(value)):
         return None
     found = public_attributes(value)
+    if found is None:
+        return None
+    found = [*found, *method_constants(type(value), called).items()]
     return found if found and len(found) <= MAX_ENTRIES else None
 
 
@@ -177,8 +192,13 @@ def _object(value: Any, name: str, room: _Room) -> str | None:
         return None
     if issubclass(type(value), torch.Tensor):
         found = found._replace(values=(*found.values, *map(Written, room.references.values(value))))
+    called = room.called
+    if is_object(value):
+        found = found._replace(named=(*found.named, *method_constants(type(value), called).items()))
+        room.called = called | mentioned_by(type(value), called)
     count = len(found.values) + len(found.named)
     if count > room.items or any(value is one for one in room.outer):
+        room.called = called
         return f"{found.name}({UNKNOWN})"
     room.items -= count
     room.levels -= 1
@@ -187,13 +207,15 @@ def _object(value: Any, name: str, room: _Room) -> str | None:
     text = ", ".join([*items, *_named_texts(found.named, room)])
     room.outer.pop()
     room.levels += 1
-    return f"{found.name}({_limited(text, f'{count} values')})"
+    room.called = called
+    return f"{found.name}({_limited(text, f'{count} values', MAX_NESTED_TEXT)})"
 
 
 def _enum(value: Any) -> str | None:
     """Return `Mode.FAST`; with the value, `Mode.FAST (2)`, if it is one that code can compute with.
 
-    Numbers that only count the members, as those of `enum.auto()`, are no such values.
+    Numbers that only count the members, as those of `enum.auto()`, are no such values, and neither are strings that
+    repeat the name.
     """
     slots = object.__getattribute__(value, "__dict__")
     name, inner = slots.get("_name_"), slots.get("_value_")
@@ -203,8 +225,14 @@ def _enum(value: Any) -> str | None:
     if type(inner) is int:
         is_label = issubclass(type(value), enum.Flag) or inner == _position(value, name)
         return f"{text} ({inner})" if issubclass(type(value), int) or not is_label else text
-    shown = _text(inner, "", _Room()) if type(inner) in (float, tuple) else None
+    if type(inner) is str and _letters(inner) == _letters(name):
+        return text  # `RELU = "relu"`
+    shown = _text(inner, "", _Room()) if type(inner) in (float, tuple, str) else None
     return f"{text} ({shown})" if shown else text
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).lower()
 
 
 def _position(member: enum.Enum, name: str) -> int:
@@ -225,8 +253,10 @@ _WRITTEN = frozenset(
 class _Room:
     """How many items, levels and functions of a value are left to read: a list can have itself as an item."""
 
-    def __init__(self, references: ModuleReferences = NO_REFERENCES) -> None:
+    def __init__(self, references: ModuleReferences = NO_REFERENCES, called: frozenset[str] = frozenset()) -> None:
         self.references = references
+        self.called = called
+        """The names of methods whose constants are recorded if an object has them."""
         self.items = MAX_ITEMS
         self.levels = MAX_LEVELS
         self.functions = MAX_FUNCTIONS
@@ -248,13 +278,15 @@ def _collection(value: Any, name: str, room: _Room) -> str | None:
     room.levels -= 1
     text = _dictionary(value, name, room) if kind is dict else _sequence(kind, value, name, room)
     room.levels += 1
-    return None if text is None else _limited(text, f"{count} values")
+    items = dict.values(value) if kind is dict else kind.__iter__(value)
+    limit = MAX_TEXT if all(issubclass(type(item), _SCALARS) for item in items) else MAX_NESTED_TEXT
+    return None if text is None else _limited(text, f"{count} values", limit)
 
 
-def _limited(text: str, summary: str) -> str:
+def _limited(text: str, summary: str, limit: int) -> str:
     """Return a text, or a summary with a digest if it is long. Values of tensors are not known on each device."""
     plain = without_values(text)
-    return text if len(plain) <= MAX_TEXT else f"{summary} {digest(plain)}"
+    return text if len(plain) <= limit else f"{summary} {digest(plain)}"
 
 
 def _sequence(kind: type, value: Any, name: str, room: _Room) -> str | None:

@@ -256,10 +256,7 @@ CHANGES: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str, 
         made(observed, 127),
         made(observed, 255),
         "numerics",
-        [
-            "~ the root  qconfig: (torch.ao.quantization.observer.MinMaxObserver(quant_max=127), True) → "
-            "(torch.ao.quantization.observer.MinMaxObserver(quant_max=255), True)"
-        ],
+        ["~ the root  qconfig: (MinMaxObserver(quant_max=127), True) → (MinMaxObserver(quant_max=255), True)"],
     ),
     "spectral norm": (
         made(spectral, 1, parametrized=True),
@@ -452,7 +449,7 @@ CHANGES: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str, 
         lambda: Plain(acts=[nn.ReLU()]),
         lambda: Plain(acts=[nn.GELU()]),
         "numerics",
-        ["~ the root  acts: (torch.nn.modules.activation.ReLU(),) → (torch.nn.modules.activation.GELU(),)"],
+        ["~ the root  acts: (ReLU(),) → (GELU(),)"],
     ),
     **{
         f"padding {before} to {after} of a kernel of {size} and dilation {step}": (
@@ -688,3 +685,70 @@ def test_comparison_on_a_page_shows_settings():
     compared = compare_models(capture(nn.Sequential(Plain(top_k=1))), capture(nn.Sequential(Plain(top_k=2)))).model
     assert compared.modules[1].change.details == ("top_k: 1 → 2",)
     assert compared.root.change is None
+
+
+class Inner:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Gain:
+    def __init__(self, factor: float, name: str = "a") -> None:
+        self.factor = factor
+        self.inner = Inner(name)
+
+
+def gelu() -> None:
+    """Have the name of another function."""
+
+
+CHANGED_VALUES: dict[str, tuple[Any, Any, str]] = {
+    "objects": (
+        [Gain(1), gelu],
+        [Gain(2), gelu],
+        "value: (Gain(factor=1, inner=Inner(name=a)), gelu()) → (Gain(factor=2, inner=Inner(name=a)), gelu())",
+    ),
+    "names in strings": (["a.b(c)", 1], ["a.b(c)", 2], "value: ('a.b(c)', 1) → ('a.b(c)', 2)"),
+    "two modules": (
+        [gelu],
+        [functional.gelu],
+        "value: (tests.bmvis.comparison.test_setting_changes.gelu(),) → (torch.",
+    ),
+    "digest": (
+        [Gain(0.5, "n" * 100)],
+        [Gain(0.5, "m" * 100)],
+        "value: (Gain(factor=0.5, inner=Inner(name=100 characters)),) → "
+        "(Gain(factor=0.5, inner=Inner(name=100 other characters)),)",
+    ),
+    "anchors": (
+        [[(10, 13), (16, 30), (33, 23)], [(30, 61), (62, 45), (59, 119)], [(116, 90), (156, 198), (373, 326)]],
+        [[(10, 13), (16, 30), (33, 23)], [(30, 61), (62, 45), (59, 119)], [(116, 90), (156, 199), (373, 326)]],
+        "value[2]: ((116, 90), (156, 198), (373, 326)) → ((116, 90), (156, 199), (373, 326))",
+    ),
+    "several items": (
+        [(number, "of a long sequence") for number in (1, 2, 3, 4, 5)],
+        [(number, "of a long sequence") for number in (1, 2, 6, 4, 7)],
+        "value: (…, (3, of a long sequence), …, (5, of a long sequence)) → "
+        "(…, (6, of a long sequence), …, (7, of a long sequence))",
+    ),
+    "all of a long sequence": (
+        [(number, "of a long sequence") for number in range(10)],
+        [(-number, "of a long sequence") for number in range(1, 11)],
+        "value: 10 values → 10 other values",
+    ),
+    "another length": (
+        [(number, "of a long sequence") for number in range(5)],
+        [(number, "of a long sequence") for number in range(10)],
+        "value: ((0, of a long sequence), (1, of a long sequence), (2, of a long sequence), (3, of a long sequence), "
+        "(4, of a long sequence)) → 10 values",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CHANGED_VALUES)
+def test_as_much_of_a_value_is_written_as_a_reader_needs(case: str) -> None:
+    before, after, text = CHANGED_VALUES[case]
+    found = find_drift(capture(Plain(value=before)), capture(Plain(value=after))).changes
+    assert len(found) == 1
+    assert str(found[0]).startswith(f"~ the root  {text}")
+    assert "#" not in str(found[0])

@@ -111,7 +111,7 @@ def loaded(code: str) -> dict[str, object]:
             {"forward.g.k": 3, "forward.f.k": 2},
         ),
         ("def f(x): return f(x) * K\n" + NET + "def forward(self, x): return f(x)", {"forward.K": 2}),
-        ("T = torch.ones(1)\nclass Net(nn.Module):\n    def forward(self, x): return x * T", {}),
+        ("P = nn.Parameter(torch.ones(1))\nclass Net(nn.Module):\n    def forward(self, x): return x * P", {}),
     ],
 )
 def test_values_that_forward_reads_are_found(code: str, found: dict[str, object]) -> None:
@@ -143,6 +143,34 @@ PLACES = {
         NET + "class Cfg:\n        k = 10\n    def forward(self, x): return x * self.Cfg.k",
         "Cfg",
     ),
+    "a tensor of the file": ("T = torch.tensor([10.0])\n" + NET + "def forward(self, x): return x * T", "forward.T"),
+    "a tensor of the class": (NET + "t = torch.tensor([10.0])\n    def forward(self, x): return x * self.t", "t"),
+    "a default of a method of an object": (
+        "class H:\n    def f(self, x, k=10): return x\n"
+        + NET
+        + "def __init__(self): super().__init__(); self.h = H()\n    def forward(self, x): return self.h.f(x)",
+        "h.f.k",
+    ),
+    "a constant of a method of objects in a list": (
+        "K = 10\nclass H:\n    def f(self, x): return x * K\n"
+        + NET
+        + "def __init__(self): super().__init__(); self.hs = [H(), H()]\n"
+        + "    def forward(self, x): return [h.f(x) for h in self.hs]",
+        "hs",
+    ),
+    "a default of a method of an object in an object": (
+        "class In:\n    def g(self, x, k=10): return x\n"
+        "class H:\n    def __init__(self): self.inside = In()\n    def f(self, x): return self.inside.g(x)\n"
+        + NET
+        + "def __init__(self): super().__init__(); self.h = H()\n    def forward(self, x): return self.h.f(x)",
+        "h.inside.g.k",
+    ),
+    "a default of a method that __call__ of an object calls": (
+        "class H:\n    def f(self, x, k=10): return x\n    def __call__(self, x): return self.f(x)\n"
+        + NET
+        + "def __init__(self): super().__init__(); self.h = H()\n    def forward(self, x): return self.h(x)",
+        "h",
+    ),
     "an overridden __call__": (NET + "def __call__(self, x, k=10): return x", "__call__.k"),
     "a constant with the name of a counter": (
         "LAYER_COUNT = 10\n" + NET + "def forward(self, x): return x * LAYER_COUNT",
@@ -159,6 +187,21 @@ def test_change_of_a_value_that_forward_reads_is_found(code: str, name: str) -> 
         texts.append((bmvis.capture(made).root.settings or {})[name])
     assert "10" in texts[0]
     assert texts[1] == texts[0].replace("10", "20")
+
+
+def test_methods_of_objects_that_the_model_does_not_call_have_no_settings() -> None:
+    code = "class H:\n    def f(self, x): return x\n    def draw(self, size=10): return size\n" + NET
+    code += "def __init__(self): super().__init__(); self.h = H()\n    def forward(self, x): return self.h.f(x)"
+    assert bmvis.capture(loaded(code)["Net"]()).root.settings == {"h": "zoo.H()"}  # type: ignore[operator]
+
+
+def test_values_that_other_methods_of_modules_read_are_found_if_the_model_calls_them() -> None:
+    part = "class Part(nn.Module):\n    gain = 2\n    def encode(self, x, k=3): return x * self.gain\n"
+    part += "    def other(self, x, m=4): return x\n"
+    net = NET + "def __init__(self): super().__init__(); self.part = Part()\n    "
+    for call, found in (("encode(x)", {"gain": "2", "encode.k": "3"}), ("apply(x)", None)):
+        made = loaded(part + net + f"def forward(self, x): return self.part.{call}")["Net"]()  # type: ignore[operator]
+        assert bmvis.capture(made).modules[1].settings == found
 
 
 def test_values_of_an_imported_module_and_of_configurations_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

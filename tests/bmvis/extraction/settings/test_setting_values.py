@@ -62,6 +62,11 @@ class Wider(enum.Enum):
     LARGE = 128
 
 
+class Precision(str, enum.Enum):
+    FAST = "bf16"
+    FULL_RANGE = "full-range"
+
+
 class Order(enum.Enum):
     FIRST = enum.auto()
     LAST = enum.auto()
@@ -155,6 +160,8 @@ VALUES: dict[str, tuple[Any, dict[str, str]]] = {
     "object of a library": (json.JSONDecoder(), {"value": "json.decoder.JSONDecoder(?)"}),
     "member with a number": (Width.SMALL, {"value": "Width.SMALL (64)"}),
     "member that is counted": (Order.LAST, {"value": "Order.LAST"}),
+    "member with a string": (Precision.FAST, {"value": "Precision.FAST (bf16)"}),
+    "member with its name": (Precision.FULL_RANGE, {"value": "Precision.FULL_RANGE"}),
     "member with several values": (Ratio.HALF, {"value": "Ratio.HALF ((1, 2))"}),
 }
 

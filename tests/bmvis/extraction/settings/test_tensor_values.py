@@ -62,7 +62,18 @@ CASES: dict[str, tuple[Callable[[], Any], str, str]] = {
     "truth values": (lambda: torch.tensor([True]), "(bool[1], True)", "(bool[1])"),
     "complex numbers": (lambda: torch.tensor([1 + 2j]), "(complex64[1], 1+2j)", "(complex64[1])"),
     "short floats": (lambda: torch.tensor(0.5).half(), "(float16[], 0.5)", "(float16[])"),
-    "many": (lambda: torch.linspace(0.1, 0.9, 40), "(float32[40], 0.1, …, 0.9)", "(float32[40], 0.1, …, 0.9)"),
+    "many": (
+        lambda: torch.linspace(0.1, 0.9, 40),
+        "(float32[40], 0.1, …, 0.9, checksum=8.7677725)",
+        "(float32[40], 0.1, …, 0.9)",
+    ),
+    "many integers": (lambda: torch.arange(20), "(int64[20], 0, …, 19, #a6bb999d)", "(int64[20])"),
+    "many written numbers": (
+        lambda: torch.tensor([0.5, 1.0, -2.0] * 3),
+        "(float32[9], 0.5, …, -2, checksum=12.215496, #de653e54)",
+        "(float32[9], 0.5, …, -2, checksum=12.215496, #de653e54)",
+    ),
+    "more than are summed": (lambda: torch.ones(70_000), "(float32[70000])", "(float32[70000], 1, …, 1)"),
     "none": (lambda: torch.zeros(0), "(float32[0])", "(float32[0])"),
     "random": (lambda: torch.randn(3), "(float32[3])", "(float32[3])"),
     "random order": (lambda: torch.randperm(3), "(int64[3])", "(int64[3])"),
@@ -107,6 +118,60 @@ def test_changed_values_are_reported(case: str) -> None:
         assert [str(change) for change in drift.changes] == [f"~ the root  {line}"]
         assert drift.headline == "old checkpoints load, but outputs differ"
         assert not find_drift(before, capture(one))
+
+
+def table(base: float, shift: int = 0) -> torch.Tensor:
+    rates = torch.exp(torch.arange(8) * -math.log(base) / 8)
+    angles = torch.arange(32)[:, None] * rates
+    return torch.cat((angles.sin(), angles.cos()), 1).roll(shift, 0)
+
+
+def anchors(width: float) -> torch.Tensor:
+    return torch.tensor([[10, 13], [16, 30], [33, width], [30, 61], [62, 45]], dtype=torch.float32)
+
+
+def mask(length: int, *, is_causal: bool = True) -> torch.Tensor:
+    full = torch.full((length, length), float("-inf"))
+    return full.triu(1) if is_causal else full.tril(-1)
+
+
+INSIDE: dict[str, tuple[Callable[[], Any], Callable[[], Any], str, int]] = {
+    "anchors": (lambda: anchors(23), lambda: anchors(25), "[10, …, 45]", 2),
+    "sines": (lambda: table(1e4), lambda: table(5e4), "[0, …, 0.", 1),
+    "mask": (lambda: mask(6), lambda: mask(6, is_causal=False), "[0, …, 0]", 2),
+    "integers": (lambda: torch.arange(9) ** 2 % 8, lambda: torch.arange(9) % 2 * 0, "[0, …, 0]", 1),
+    "order": (lambda: torch.tensor([0, 1, 2.0] * 3 + [0]), lambda: torch.tensor([0, 2, 1.0] * 3 + [0]), "[0, …, 0]", 2),
+    "signs": (lambda: torch.tensor([1.0, 3] * 5 + [1]), lambda: torch.tensor([1.0, -3] * 5 + [1]), "[1, …, 1]", 2),
+    "zeros": (lambda: torch.zeros(9), lambda: torch.tensor([0.0] * 4 + [1] + [0] * 4), "[0, …, 0]", 2),
+}
+
+
+@pytest.mark.parametrize("case", INSIDE)
+def test_changed_values_inside_a_table_are_reported(case: str) -> None:
+    make, changed, shown, devices = INSIDE[case]
+    for capture in (on_meta, on_cpu)[:devices]:
+        before = load(dump(Snapshot("m:f", capture(lambda: Holder(make))))).model
+        assert not find_drift(before, capture(lambda: Holder(make)))
+        changes = find_drift(before, capture(lambda: Holder(changed))).changes
+        line = str(changes[0])
+        assert len(changes) == 1
+        assert line.startswith(f"~ the root  value: {shown}")
+        assert (" with other values between them" in line) == (case != "sines")
+        assert "checksum" not in line
+        assert "#" not in line
+
+
+def test_rounding_inside_a_table_is_no_change() -> None:
+    def made(factor: float) -> Model:
+        return on_meta(lambda: Holder(lambda: table(1e4) * factor))
+
+    assert not find_drift(made(1), made(1 + 2e-7))
+    assert find_drift(made(1), made(1.001))
+    written = on_meta(lambda: Holder(lambda: torch.tensor([0.5, 0.3] * 5)))
+    rounded = on_meta(lambda: Holder(lambda: torch.tensor([0.5, 0.30000004] * 5)))
+    assert "#" in str(written.modules[0].settings)
+    assert "#" not in str(rounded.modules[0].settings)
+    assert not find_drift(written, rounded)
 
 
 def test_changed_values_of_an_unsaved_buffer_are_reported_once() -> None:
