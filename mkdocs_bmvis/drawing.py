@@ -14,23 +14,23 @@ from bmvis.options.parsing import COMPARED, parse_options, resolve_mapping_file,
 from bmvis.reference import short_name
 from bmvis.render.html.error_box import error_box
 from bmvis.render.html.markup import Markup, join, tag
-from bmvis.source.cache import KeptAnswer, KeptHtml
+from bmvis.source.cache import CachedAnswer, CachedHtml
 from bmvis.source.dependencies import file_dependencies
 from bmvis.source.portable import portable_error
 from bmvis.untrusted.log_text import one_line
 from bmvis.worker.protocol import model_request
 from mkdocs_bmvis.autorefs import targets
-from mkdocs_bmvis.drawings import (
+from mkdocs_bmvis.element import Element, refuse_unknown_attributes
+from mkdocs_bmvis.html_cache import (
     IDS,
     LOG,
     DependencyRecorder,
-    Drawings,
+    HtmlCache,
     Report,
     digest_of,
     problem_now,
     problems_of,
 )
-from mkdocs_bmvis.element import Element, refuse_unknown_attributes
 from mkdocs_bmvis.page import HostPage, place_in_sources
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models, SharedSource, likely_files, request_model
@@ -64,7 +64,7 @@ class Trees:
         settings: the settings of the site.
         models: the source of models.
         raises: the exception for `on_error: raise`. A host can have its own.
-        drawings: the drawings of earlier builds; None to draw everything.
+        html_cache: the HTML of earlier builds; None to draw everything.
     """
 
     def __init__(
@@ -72,12 +72,12 @@ class Trees:
         settings: Settings,
         models: Models,
         raises: Callable[[str], Exception] = PageError,
-        drawings: Drawings | None = None,
+        html_cache: HtmlCache | None = None,
     ) -> None:
         self.settings = settings
         self.models = models
         self.raises = raises
-        self._drawings = drawings
+        self._html_cache = html_cache
         self.sources = WatchList()
         """What the trees depend on."""
         self._has_reported_torch = False
@@ -152,7 +152,7 @@ class Trees:
         def drawn(recorder: DependencyRecorder) -> Markup:
             return draw(placed, recorder, self.settings, self.sources, recorder.reporting(report))
 
-        html = Markup(self._kept_or(drawn, report, element.name, repr(placed)).html)
+        html = Markup(self._cached_or(drawn, report, element.name, repr(placed)).html)
         page.take(placed.anchor, placed.options.name)
         return html
 
@@ -175,9 +175,9 @@ class Trees:
 
         return report
 
-    def _kept_or(self, draw: Callable[[DependencyRecorder], Markup], report: Report, *key: object) -> KeptHtml:
-        """Return the drawing with a key from an earlier build, and report its problems again, or draw it."""
-        found = self._drawings.find(*key) if self._drawings else None
+    def _cached_or(self, draw: Callable[[DependencyRecorder], Markup], report: Report, *key: object) -> CachedHtml:
+        """Return the HTML with a key from an earlier build, and report its problems again, or draw it."""
+        found = self._html_cache.find(*key) if self._html_cache else None
         if found is not None and all(self._has_same_problem(one) for one in found.answers):
             self.sources.add(found.dependencies)
             for problem, location in problems_of(found):
@@ -185,15 +185,15 @@ class Trees:
             return found
         recorder = DependencyRecorder(self.models, Path(self.settings.cwd))
         html = draw(recorder)
-        return self._drawings.keep(recorder, html, *key) if self._drawings else recorder.drawing(html)
+        return self._html_cache.store(recorder, html, *key) if self._html_cache else recorder.entry(html)
 
-    def _has_same_problem(self, kept: KeptAnswer) -> bool:
+    def _has_same_problem(self, answer: CachedAnswer) -> bool:
         try:
-            return problem_now(kept, self.models) == kept.problem
+            return problem_now(answer, self.models) == answer.problem
         except BmvisError as error:
             self.sources.add(error.dependencies)
-            self.sources.add_files(*likely_files(kept.request.reference, self.settings))
-            return digest_of(error) == kept.problem
+            self.sources.add_files(*likely_files(answer.request.reference, self.settings))
+            return digest_of(error) == answer.problem
 
     def _tree(self, element: Element, page: HostPage, line: int | None, type_link: TypeLink | None) -> Drawn:
         if element.problem:
@@ -210,7 +210,7 @@ class Trees:
         def draw(recorder: DependencyRecorder) -> Markup:
             return self._drawn_tree(reference, options, anchor, type_link, recorder, recorder.reporting(report))
 
-        drawn = self._kept_or(draw, report, reference, repr(options), anchor, type_link is not None)
+        drawn = self._cached_or(draw, report, reference, repr(options), anchor, type_link is not None)
         html = Markup(drawn.html)
         page.targets.update(drawn.targets)
         for note in drawn.notes:

@@ -24,10 +24,9 @@ from bmvis.lazy_regex import lazy_regex
 from bmvis.options.markup_names import BLOCKS, FACT, intended
 from bmvis.render.html import assets
 from bmvis.render.html.markup import Markup, join
-from mkdocs_bmvis import docs_assets
+from mkdocs_bmvis import zensical_assets
 from mkdocs_bmvis.autorefs import ModuleLinks, type_link, with_ends
 from mkdocs_bmvis.drawing import Trees, shared_trees
-from mkdocs_bmvis.drawings import IDS
 from mkdocs_bmvis.element import (
     LIKE,
     MISNAMED,
@@ -37,6 +36,7 @@ from mkdocs_bmvis.element import (
     read_element,
 )
 from mkdocs_bmvis.hosts import config_folder, current_page, has_autorefs, site_folders, zensical_autorefs
+from mkdocs_bmvis.html_cache import IDS
 from mkdocs_bmvis.inline import Facts, StableAnchors
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import DESCRIPTIONS, Settings, read_settings
@@ -150,7 +150,7 @@ class _Expansion:
         folders = site_folders(self.md)
         if folders and setting != "inline":
             with suppress(OSError):  # the docs folder cannot be written
-                return docs_assets.write_linked(needed, folders)
+                return zensical_assets.write_linked(needed, folders)
         return assets.inline(needed)
 
     def fact(self, element: Element) -> Markup:

@@ -12,8 +12,8 @@ from bmvis.overviews.gallery_options import GALLERY_OPTIONS, GalleryOptions, par
 from bmvis.overviews.own_columns import row_problems, with_own_columns
 from bmvis.render.html.cards import to_cards
 from bmvis.render.html.markup import Markup
-from mkdocs_bmvis.drawings import DependencyRecorder, Report
 from mkdocs_bmvis.element import Element
+from mkdocs_bmvis.html_cache import DependencyRecorder, Report
 from mkdocs_bmvis.model_list import PlacedList, finder, gallery_key, own_columns, read_list
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import Settings

@@ -14,8 +14,8 @@ from weakref import WeakKeyDictionary
 
 from markdown import Markdown
 
-from mkdocs_bmvis.docs_assets import SiteFolders
 from mkdocs_bmvis.page import HostPage
+from mkdocs_bmvis.zensical_assets import SiteFolders
 
 _PAGES: MutableMapping[object, HostPage] = WeakKeyDictionary()
 """The pages that Zensical converts. Nested conversions of a page, such as docstrings, share its anchors."""

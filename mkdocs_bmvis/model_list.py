@@ -19,8 +19,8 @@ from bmvis.overviews.table_options import TableOptions
 from bmvis.source.column_sources import column_sources
 from bmvis.source.dependencies import file_dependencies
 from bmvis.source.pyproject import read_project
-from mkdocs_bmvis.drawings import DependencyRecorder
 from mkdocs_bmvis.element import Element, refuse_unknown_attributes
+from mkdocs_bmvis.html_cache import DependencyRecorder
 from mkdocs_bmvis.page import GalleryKey
 from mkdocs_bmvis.settings import Settings
 from mkdocs_bmvis.sources import Models

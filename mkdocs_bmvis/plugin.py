@@ -25,17 +25,17 @@ from bmvis.options.markup_names import TABLE
 from bmvis.render.html import assets
 from bmvis.untrusted.log_text import Log, forward
 from mkdocs_bmvis.autorefs import type_link
-from mkdocs_bmvis.docs_assets import is_shipped
 from mkdocs_bmvis.drawing import Trees
-from mkdocs_bmvis.drawings import LOG, Drawings
 from mkdocs_bmvis.elements_in_html import draw_in_html
 from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension
 from mkdocs_bmvis.gallery_pages import Galleries
 from mkdocs_bmvis.hosts import mkdocs_page
+from mkdocs_bmvis.html_cache import LOG, HtmlCache
 from mkdocs_bmvis.page_assets import PageAssets
 from mkdocs_bmvis.print_site import has_print_page, separate
 from mkdocs_bmvis.settings import Settings, read_settings
 from mkdocs_bmvis.sources import open_source, preview_session
+from mkdocs_bmvis.zensical_assets import is_shipped
 
 if TYPE_CHECKING:  # a build serves nothing
     from mkdocs.livereload import LiveReloadServer
@@ -233,7 +233,7 @@ class _Build:
     def __init__(self, settings: Settings, session: Session | None) -> None:
         self.settings = settings
         self.source = open_source(settings, session)
-        self.trees = Trees(settings, self.source, raises=PluginError, drawings=Drawings(self.source, settings))
+        self.trees = Trees(settings, self.source, raises=PluginError, html_cache=HtmlCache(self.source, settings))
         self.galleries = Galleries(self.trees)
         self.extension = BmvisExtension(trees=self.trees)
         self.printed: list[tuple[SitePage, set[str]]] = []

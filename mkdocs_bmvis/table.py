@@ -19,8 +19,8 @@ from bmvis.render.html.markup import Markup
 from bmvis.render.html.table import to_html_table
 from bmvis.source.pyproject import read_project
 from bmvis.worker.protocol import ModelRequest
-from mkdocs_bmvis.drawings import DependencyRecorder, Report
 from mkdocs_bmvis.element import Element
+from mkdocs_bmvis.html_cache import DependencyRecorder, Report
 from mkdocs_bmvis.model_list import PlacedList, finder, gallery_key, own_columns, read_list
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import Settings

@@ -20,7 +20,6 @@ from sphinx_bmvis import (
     contents,
     directives,
     domain,
-    elements,
     inventory,
     lazy,
     models,
@@ -29,6 +28,7 @@ from sphinx_bmvis import (
     reading,
     settings,
     single_page,
+    unused_markup,
 )
 
 ENV_VERSION = 13
@@ -46,7 +46,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         reading,
         branches,
         contents,
-        elements,
+        unused_markup,
         lazy,
         api_pages,
         outdated,

@@ -92,7 +92,7 @@ def _with_origin(failed: Failed, error: BmvisError, imports: ImportTracker, refe
     try:
         more = failure_causes.further_dependencies(imports)
         sources, dependencies, installed = _origin(imports, reference, more or ())
-        is_permanent = failure_causes.is_permanent(error, imports.record) and not imports.has_met_chance()
+        is_permanent = failure_causes.is_permanent(error, imports.record) and not imports.has_read_nondeterminism()
     except Exception:  # user code may have replaced functions that this calls
         return failed
     return msgspec.structs.replace(

@@ -20,7 +20,7 @@ from bmvis.cli.failure_places import failure_place
 from bmvis.errors import BmvisError, ProjectError, nearest
 from bmvis.model.snapshot import Snapshot
 from bmvis.reference_patterns import is_pattern
-from bmvis.source.changed import ChangedModels
+from bmvis.source.changed_models import ChangedModels
 from bmvis.source.pattern_matches import require_match
 from bmvis.source.pyproject import Project, require_file_names
 from bmvis.source.source import Source

@@ -32,7 +32,7 @@ _WRITTEN = "written.msgpack"
 """The file with the state of files that factories wrote (`bmvis.source.written_files`)."""
 
 
-class KeptProblem(msgspec.Struct, frozen=True, array_like=True):
+class CachedProblem(msgspec.Struct, frozen=True, array_like=True):
     """A problem that was reported with a drawing, with the fields of `BmvisError`."""
 
     kind: str
@@ -43,7 +43,7 @@ class KeptProblem(msgspec.Struct, frozen=True, array_like=True):
     """Where it was reported; '' for the location of the element."""
 
 
-class KeptAnswer(msgspec.Struct, frozen=True, array_like=True):
+class CachedAnswer(msgspec.Struct, frozen=True, array_like=True):
     """What is wrong with one of the models of a drawing, which the next build has to ask for again."""
 
     request: ModelRequest
@@ -53,7 +53,7 @@ class KeptAnswer(msgspec.Struct, frozen=True, array_like=True):
     """Whether the reference of the request is a pattern."""
 
 
-class KeptHtml(msgspec.Struct, frozen=True, tag="drawing"):
+class CachedHtml(msgspec.Struct, frozen=True, tag="drawing"):
     """What a host wrote for an element of a page. The other fields are as in `Built`.
 
     Its dependencies are those of all models that it shows, so that it becomes out of date when one of them does. A
@@ -69,17 +69,17 @@ class KeptHtml(msgspec.Struct, frozen=True, tag="drawing"):
     """Messages about the names that patterns skip."""
     targets: dict[str, str] = {}
     """The ids of the tree and of its rows, by the identifiers that references use."""
-    problems: tuple[KeptProblem, ...] = ()
+    problems: tuple[CachedProblem, ...] = ()
     """What was reported, and is reported again in each build."""
-    answers: tuple[KeptAnswer, ...] = ()
+    answers: tuple[CachedAnswer, ...] = ()
     """The models with problems of their own."""
     sources: tuple[str, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     installed: tuple[str, ...] = ()
 
 
-_Kept = TypeVar("_Kept", bound=Reply | KeptHtml)
-_Kept_co = TypeVar("_Kept_co", bound=Reply | KeptHtml, covariant=True)
+_Kept = TypeVar("_Kept", bound=Reply | CachedHtml)
+_Kept_co = TypeVar("_Kept_co", bound=Reply | CachedHtml, covariant=True)
 
 
 class _CacheEntry(msgspec.Struct, Generic[_Kept_co], frozen=True, omit_defaults=True):
@@ -107,8 +107,8 @@ def _failure_decoder() -> _Decoder[_CacheEntry[Failed]]:
 
 
 @lru_cache
-def _html_decoder() -> _Decoder[_CacheEntry[KeptHtml]]:
-    return _Decoder(_CacheEntry[KeptHtml])
+def _html_decoder() -> _Decoder[_CacheEntry[CachedHtml]]:
+    return _Decoder(_CacheEntry[CachedHtml])
 
 
 def _decode_reply(content: bytes) -> _CacheEntry[Reply]:
@@ -154,7 +154,7 @@ class Cache:
         """Return the reply to a request if it is still valid, else None."""
         return self._valid(asked, _decode_reply)
 
-    def get_html(self, *asked: object) -> KeptHtml | None:
+    def get_html(self, *asked: object) -> CachedHtml | None:
         """Return what a host wrote for an element if it is still valid, else None."""
         return self._valid(asked, _html_decoder().decode)
 
@@ -171,12 +171,12 @@ class Cache:
         self._folder.note_use(name)
         return self._with_paths(entry.built, self._absolute)
 
-    def put(self, built: Reply | KeptHtml, *asked: object) -> None:
+    def put(self, built: Reply | CachedHtml, *asked: object) -> None:
         """Store the reply to a request, unless it is a failure that may not occur again.
 
         If the folder cannot be written, the build continues without the cache.
         """
-        if not isinstance(built, KeptHtml) and self.written.note(built.dependencies):
+        if not isinstance(built, CachedHtml) and self.written.note(built.dependencies):
             self._folder.write(_WRITTEN, self.written.merged(self._folder.read(_WRITTEN) or b""))
         if isinstance(built, Failed) and not built.is_permanent:
             return

@@ -182,8 +182,8 @@ class Source:
         """
         return self._patterns.find_named(pattern)
 
-    def drawings(self) -> Cache | None:
-        """Return the cache for drawings of live models; None if there is no cache, or for snapshots."""
+    def html_cache(self) -> Cache | None:
+        """Return the cache for HTML of live models; None if there is no cache, or for snapshots."""
         return self._builder.cache_of(self._cwd) if self._mode == "live" else None
 
     def close(self) -> None:

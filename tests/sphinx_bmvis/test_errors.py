@@ -5,7 +5,7 @@ import re
 import pytest
 from docutils import nodes
 
-from sphinx_bmvis.elements import _roles
+from sphinx_bmvis.unused_markup import _roles
 
 PAGE = """\
 Wrong

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from bmvis.child import tracebacks
-from bmvis.child.boundary import user_code
 from bmvis.child.building import allowed_objects, arguments, failure_hints, listing, reference_hints
+from bmvis.child.interpreter_state import user_code
 from bmvis.errors import BmvisError, FactoryError, InvalidReferenceError, a_type, nearest
 from bmvis.extraction import optimizers
 from bmvis.reference import Reference, parse_reference

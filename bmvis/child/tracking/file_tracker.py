@@ -22,9 +22,9 @@ from urllib.parse import unquote
 
 from bmvis.child import INITIAL_ENVIRONMENT
 from bmvis.child.tracking import bytecode, command_files, listed_files, os_functions, source_opens
-from bmvis.child.tracking.chance_reads import ChanceReads
 from bmvis.child.tracking.environment_reads import VariableReads
 from bmvis.child.tracking.file_record import AccessKey, FileRecord
+from bmvis.child.tracking.nondeterminism import NondeterministicReads
 from bmvis.child.tracking.project_paths import open_folder, source_path
 from bmvis.child.tracking.reentry import once
 from bmvis.source.environment import variable_digest
@@ -49,7 +49,7 @@ class FileTracker:
 
     def __init__(self) -> None:
         self.record = FileRecord()
-        self.chance = ChanceReads(self.record.is_project)
+        self.nondeterminism = NondeterministicReads(self.record.is_project)
         self._variables = VariableReads(self.record.is_project, self._note_variable)
         self._is_installed = False
         self._handlers = self._event_handlers()
@@ -63,12 +63,12 @@ class FileTracker:
         os_functions.watch_paths(self.record, self._on_open)
         listed_files.watch_entries(self._note_listed)
         self._variables.install()
-        self.chance.install()
+        self.nondeterminism.install()
 
     def begin(self, module: str, folders: Iterable[str]) -> None:
         """Start with a model in this process: the module of its reference, and the folders of the project."""
         self.record.begin(module, folders)
-        self.chance.begin()
+        self.nondeterminism.begin()
         self.resume()
 
     def resume(self) -> None:

@@ -108,9 +108,9 @@ class ImportTracker:
                 self.record.values.setdefault(key, value_of(Dependency(*key)))
                 self.record.seen[name].add(key)
 
-    def has_met_chance(self) -> bool:
+    def has_read_nondeterminism(self) -> bool:
         """Return whether the imported code of the project has read the clock or random numbers."""
-        return self.files.chance.have_happened(self._files.values())
+        return self.files.nondeterminism.have_happened(self._files.values())
 
     def outside_modules(self) -> list[Dependency]:
         """Return for each folder outside the project that was searched which of the imported modules it has."""

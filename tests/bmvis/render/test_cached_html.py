@@ -1,4 +1,4 @@
-"""HTML that bmvis writes is taken from a cache; other HTML is not (`tests/mkdocs_bmvis/test_drawings.py`)."""
+"""HTML that bmvis writes is taken from a cache; other HTML is not (`tests/mkdocs_bmvis/test_html_cache.py`)."""
 
 import msgspec
 import pytest

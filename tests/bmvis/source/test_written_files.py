@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from bmvis.source.cache import Cache, KeptHtml
+from bmvis.source.cache import Cache, CachedHtml
 from bmvis.source.cache_folder import CacheFolder
 from bmvis.worker.protocol import Dependency, Failed, Listed
 
@@ -119,9 +119,9 @@ def test_builds_at_the_same_time_keep_the_edits_that_either_has_found(project):
     assert not project.build().has("last")
 
 
-def test_kept_html_is_valid_as_long_as_its_model(project):
+def test_cached_html_is_valid_as_long_as_its_model(project):
     built = project.build().call("counter", "counter.txt")
-    project.build().opened.put(KeptHtml("<p></p>", dependencies=built.dependencies), "html")
+    project.build().opened.put(CachedHtml("<p></p>", dependencies=built.dependencies), "html")
     assert project.build().has("html")
     project.edit("counter.txt").build().call("other", "other.txt")
     assert not project.build().has("html")
@@ -130,13 +130,13 @@ def test_kept_html_is_valid_as_long_as_its_model(project):
 def test_html_with_a_file_of_unknown_state_is_not_kept(project):
     project.build().edit("counter.txt")
     facts = (Dependency("file", str(project.folder / "counter.txt"), is_written=True),)
-    project.opened.put(KeptHtml("<p></p>", dependencies=facts), "html")
+    project.opened.put(CachedHtml("<p></p>", dependencies=facts), "html")
     assert not project.build().has("html")
 
 
-def test_kept_html_does_not_hide_an_edit_while_it_is_drawn(project):
+def test_cached_html_does_not_hide_an_edit_while_it_is_drawn(project):
     built = project.build().call("counter", "counter.txt")
-    project.edit("counter.txt").opened.put(KeptHtml("<p></p>", dependencies=built.dependencies), "html")
+    project.edit("counter.txt").opened.put(CachedHtml("<p></p>", dependencies=built.dependencies), "html")
     assert not project.build().has("html")
     assert not project.has("counter")
 

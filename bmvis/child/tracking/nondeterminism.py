@@ -36,7 +36,7 @@ _NEW = (623, 624)
 _getframe = sys._getframe
 
 
-class ChanceReads:
+class NondeterministicReads:
     """The reads of the clock and of random numbers in this process.
 
     Args:

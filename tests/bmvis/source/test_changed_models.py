@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from bmvis.errors import SnapshotError
-from bmvis.source.changed import ChangedModels
+from bmvis.source.changed_models import ChangedModels
 from bmvis.source.pyproject import read_project
 
 pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="needs git")

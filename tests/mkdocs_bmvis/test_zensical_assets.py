@@ -8,7 +8,7 @@ from markdown import Markdown
 from pythons import TORCH_PYTHON
 
 from bmvis.render.html import assets
-from mkdocs_bmvis.docs_assets import FOLDER, SiteFolders, is_shipped, write_linked
+from mkdocs_bmvis.zensical_assets import FOLDER, SiteFolders, is_shipped, write_linked
 
 SITE = Path(__file__).parents[1] / "sites" / "markdown"
 TREE = '<model-structure factory="zoo:tiny" />'

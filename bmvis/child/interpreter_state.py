@@ -14,7 +14,7 @@ from types import TracebackType
 _settrace, _setprofile = sys.settrace, sys.setprofile
 
 
-class Boundary:
+class InterpreterState:
     """A context in which user code runs. It can be entered again."""
 
     def __init__(self) -> None:
@@ -41,6 +41,6 @@ class Boundary:
 
 
 @cache
-def user_code() -> Boundary:
+def user_code() -> InterpreterState:
     """Return the boundary of this process, which is first needed when the import tracker is installed."""
-    return Boundary()
+    return InterpreterState()

@@ -7,13 +7,13 @@ import pytest
 
 from bmvis.errors import FigureError, HighlightError, OptionError
 from bmvis.options.definitions import Options
-from bmvis.source.cache import Cache, KeptHtml
+from bmvis.source.cache import Cache, CachedHtml
 from bmvis.source.cache_folder import CacheFolder
 from bmvis.source.dependencies import file_dependencies
 from bmvis.source.pyproject import read_project
 from bmvis.worker.protocol import Listed
-from mkdocs_bmvis import drawings as drawings_of
-from mkdocs_bmvis.drawings import DependencyRecorder, Drawings, problems_of
+from mkdocs_bmvis import html_cache
+from mkdocs_bmvis.html_cache import DependencyRecorder, HtmlCache, problems_of
 from mkdocs_bmvis.settings import Settings
 
 KEY = ("zoo:tiny", "options", "tree")
@@ -26,8 +26,8 @@ def opened(tmp_path):
 
     def opened(installed="installed", **settings):
         cache = Cache(CacheFolder(tmp_path / ".cache"), tmp_path, lambda folder: installed)
-        source = SimpleNamespace(drawings=lambda: cache, project=read_project(tmp_path), cache=cache)
-        return Drawings(source, Settings(cwd=str(tmp_path), **settings))
+        source = SimpleNamespace(html_cache=lambda: cache, project=read_project(tmp_path), cache=cache)
+        return HtmlCache(source, Settings(cwd=str(tmp_path), **settings))
 
     return opened
 
@@ -36,7 +36,7 @@ def opened(tmp_path):
 def kept(opened, tmp_path):
     recorder = DependencyRecorder(None, Path())
     recorder.add(file_dependencies([str(tmp_path / "zoo.py")]))
-    opened().keep(recorder, HTML, *KEY)
+    opened().store(recorder, HTML, *KEY)
 
 
 @pytest.mark.usefixtures("kept")
@@ -59,7 +59,7 @@ def test_edit_of_a_model_or_of_the_project_makes_it_out_of_date(opened, tmp_path
 def test_edit_of_the_project_during_a_build_makes_it_out_of_date(opened, tmp_path):
     running = opened()
     (tmp_path / "pyproject.toml").write_text('[tool.bmvis.models]\na = "zoo:a"\n')
-    running.keep(DependencyRecorder(None, Path()), HTML, "old")
+    running.store(DependencyRecorder(None, Path()), HTML, "old")
     assert opened().find("old") is None
 
 
@@ -68,7 +68,7 @@ def test_other_key_setting_or_code_has_another_drawing(opened, monkeypatch):
     assert opened().find("zoo:tiny", "other options", "tree") is None
     assert opened(options=Options(depth=2)).find(*KEY) is None
     assert opened(allow=("zoo:big",)).find(*KEY) is None
-    monkeypatch.setattr(drawings_of, "_code", lambda: "other code")
+    monkeypatch.setattr(html_cache, "_code", lambda: "other code")
     assert opened().find(*KEY) is None
 
 
@@ -84,7 +84,7 @@ def test_problems_are_kept_with_their_locations(opened, tmp_path):
     report = recorder.reporting(lambda *problem: reported.append(problem))
     report(FigureError(f"no figure of {tmp_path}/zoo.py", hint="add inputs", detail="line\nline"))
     report(OptionError("misspelled \udcff"), "page.md:7")
-    opened().keep(recorder, HTML, *KEY)
+    opened().store(recorder, HTML, *KEY)
     found = list(problems_of(opened().find(*KEY)))
     assert [(type(error), error.report, location) for error, location in found] == [
         (FigureError, "no figure of zoo.py (add inputs)\n    line\n    line", ""),
@@ -98,7 +98,7 @@ def test_drawing_with_a_problem_that_may_be_gone_is_not_kept(opened):
     slow = HighlightError("takes longer than 2 seconds")
     slow.is_transient = True
     recorder.reporting(lambda *problem: None)(slow)
-    opened().keep(recorder, HTML, *KEY)
+    opened().store(recorder, HTML, *KEY)
     assert opened().find(*KEY) is None
 
 
@@ -116,7 +116,7 @@ def test_drawing_with_a_problem_that_may_be_gone_is_not_kept(opened):
     ],
 )
 def test_hostile_html_is_not_taken_from_the_cache(opened, html):
-    opened()._open().put(KeptHtml(html), *opened()._key(KEY))
+    opened()._open().put(CachedHtml(html), *opened()._key(KEY))
     assert opened().find(*KEY) is None
 
 
@@ -124,7 +124,7 @@ def test_hostile_html_is_not_taken_from_the_cache(opened, html):
 def test_targets_of_references_are_ids_of_the_drawing(opened, anchor, is_found):
     recorder = DependencyRecorder(None, Path())
     recorder.targets = {"name": anchor}
-    opened().keep(recorder, '<div id="tree"></div>', *KEY)
+    opened().store(recorder, '<div id="tree"></div>', *KEY)
     found = opened().find(*KEY)
     assert (found.targets if found else None) == ({"name": "tree"} if is_found else None)
 
@@ -134,8 +134,8 @@ def test_names_that_a_pattern_skips_are_logged_once_in_each_build(opened, caplog
     listed = Listed(("zoo:a",), passed_over=("load (returns int)",))
     recorder = DependencyRecorder(SimpleNamespace(find_all=lambda pattern: listed), Path())
     recorder.find_all("zoo:*")
-    opened().keep(recorder, HTML, "first")
-    opened().keep(recorder, HTML, "second")
+    opened().store(recorder, HTML, "first")
+    opened().store(recorder, HTML, "second")
     for build in (opened(), opened()):
         assert build.find("first")
         assert build.find("second")
@@ -147,7 +147,7 @@ def test_other_distributions_where_a_pattern_looked_make_it_out_of_date(opened):
         SimpleNamespace(find_all=lambda pattern: Listed(("zoo:a",), installed=("site-packages",))), Path()
     )
     recorder.find_all("zoo:*")
-    opened().keep(recorder, HTML, *KEY)
+    opened().store(recorder, HTML, *KEY)
     assert opened().find(*KEY)
     assert opened(installed="other").find(*KEY) is None
 

@@ -21,8 +21,8 @@ from mkdocs.commands.build import build
 from mkdocs.config import load_config
 
 from bmvis.source import fingerprint
-from bmvis.source.cache import KeptHtml
-from mkdocs_bmvis.drawings import DependencyRecorder, Drawings
+from bmvis.source.cache import CachedHtml
+from mkdocs_bmvis.html_cache import DependencyRecorder, HtmlCache
 from mkdocs_bmvis.settings import CACHE
 
 pytestmark = [pytest.mark.builds, needs_new_mkdocs]
@@ -286,11 +286,11 @@ def count_drawings(patch: pytest.MonkeyPatch) -> list[str]:
     """Return a list to which each build adds what it draws."""
     drawn: list[str] = []
 
-    def keep(self: Drawings, recorder: DependencyRecorder, html: str, *key: object) -> KeptHtml:
+    def store(self: HtmlCache, recorder: DependencyRecorder, html: str, *key: object) -> CachedHtml:
         drawn.append(html)
-        return recorder.drawing(html)
+        return recorder.entry(html)
 
-    patch.setattr(Drawings, "keep", keep)
+    patch.setattr(HtmlCache, "store", store)
     return drawn
 
 

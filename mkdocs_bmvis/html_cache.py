@@ -1,8 +1,8 @@
-"""Keep the HTML of elements between builds: MkDocs draws every page in each build.
+"""Cache the HTML of elements between builds, because MkDocs draws every page in each build.
 
-A drawing is an entry of the cache of models. Its key has all that decides the HTML apart from the models: the element,
-its position on the page, the settings, the code. Its dependencies are those of the models, so it is out of date when
-one of them is. What was reported is kept too, and reported again in each build, where the element is then.
+The HTML of an element is an entry of the cache of models. Its key has all that decides the HTML apart from the models:
+the element, its position on the page, the settings, the code. Its dependencies are those of the models, so it is out of
+date when one of them is. It also has what was reported, which each build reports again, where the element is then.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bmvis.errors import BY_KIND, BmvisError
 from bmvis.lazy_regex import lazy_regex
 from bmvis.render.html.cached_html import is_own
 from bmvis.source import fingerprint
-from bmvis.source.cache import Cache, KeptAnswer, KeptHtml, KeptProblem
+from bmvis.source.cache import Cache, CachedAnswer, CachedHtml, CachedProblem
 from bmvis.source.pattern_matches import passed_over_text
 from bmvis.source.portable import portable_error
 from bmvis.source.source import Source
@@ -51,8 +51,8 @@ class DependencyRecorder:
         self._dependencies: dict[Dependency, None] = {}
         self._installed: dict[str, None] = {}
         self._skipped: list[str] = []
-        self._problems: list[KeptProblem] = []
-        self._answers: dict[KeptAnswer, None] = {}
+        self._problems: list[CachedProblem] = []
+        self._answers: dict[CachedAnswer, None] = {}
         self.notes: list[str] = []
         self.targets: dict[str, str] = {}
         self.is_transient = False
@@ -63,13 +63,13 @@ class DependencyRecorder:
         try:
             built = self._models.answer(asked)
         except BmvisError as error:
-            self._answers[KeptAnswer(asked, digest_of(error))] = None
+            self._answers[CachedAnswer(asked, digest_of(error))] = None
             raise
         self.add(built.dependencies)
         self.notes += built.model.notes
         self._installed |= dict.fromkeys(built.installed)
         if problem := _uncalled(built):
-            self._answers[KeptAnswer(asked, problem)] = None
+            self._answers[CachedAnswer(asked, problem)] = None
         return built
 
     def find_all(self, pattern: str) -> Listed:
@@ -77,7 +77,7 @@ class DependencyRecorder:
         try:
             listed = self._models.find_all(pattern)
         except BmvisError as error:
-            self._answers[KeptAnswer(ModelRequest(pattern), digest_of(error), is_pattern=True)] = None
+            self._answers[CachedAnswer(ModelRequest(pattern), digest_of(error), is_pattern=True)] = None
             raise
         self.add(listed.dependencies)
         self._installed |= dict.fromkeys(listed.installed)
@@ -94,17 +94,17 @@ class DependencyRecorder:
         def noted(error: BmvisError, location: str = "") -> None:
             shown = portable_error(error, self._cwd)
             texts = map(readable, (shown.message, shown.hint, shown.detail, location))
-            self._problems.append(KeptProblem(error.kind, *texts))
+            self._problems.append(CachedProblem(error.kind, *texts))
             self.is_transient |= error.is_transient
             report(error, location)
 
         return noted
 
-    def drawing(self, html: str) -> KeptHtml:
-        """Return what to keep."""
+    def entry(self, html: str) -> CachedHtml:
+        """Return the entry of the cache for HTML that depends on what is recorded."""
         folders = self._installed | dict.fromkeys(one.path for one in self._dependencies if one.kind == "installed")
         dependencies = tuple(one for one in self._dependencies if one.kind != "installed")
-        return KeptHtml(
+        return CachedHtml(
             str(html),
             tuple(self.notes),
             tuple(self._skipped),
@@ -116,22 +116,22 @@ class DependencyRecorder:
         )
 
 
-def problems_of(drawing: KeptHtml) -> Iterator[tuple[BmvisError, str]]:
-    """Yield what was reported with a drawing, each with its location; '' for that of the element."""
-    for one in drawing.problems:
+def problems_of(entry: CachedHtml) -> Iterator[tuple[BmvisError, str]]:
+    """Yield what was reported with an element, each with its location; '' for that of the element."""
+    for one in entry.problems:
         yield BY_KIND.get(one.kind, BmvisError)(one.message, hint=one.hint, detail=one.detail), one.location
 
 
-def problem_now(kept: KeptAnswer, models: Models) -> str:
+def problem_now(answer: CachedAnswer, models: Models) -> str:
     """Return the digest of what is wrong with a model or a pattern in this build.
 
     Raises:
         BmvisError: the model or the pattern failed; its digest is that of `digest_of`.
     """
-    if kept.is_pattern:
-        models.find_all(kept.request.reference)
+    if answer.is_pattern:
+        models.find_all(answer.request.reference)
         return ""
-    return _uncalled(models.answer(kept.request))
+    return _uncalled(models.answer(answer.request))
 
 
 def digest_of(error: BmvisError) -> str:
@@ -146,8 +146,8 @@ def _uncalled(built: Built) -> str:
     return fingerprint.of_bytes(repr(problems).encode()) if any(problems) else ""
 
 
-class Drawings:
-    """The drawings in the cache of a build.
+class HtmlCache:
+    """The HTML of elements in the cache of a build.
 
     Args:
         source: the models of the build.
@@ -161,10 +161,10 @@ class Drawings:
         self._shared: tuple[object, ...] | None = None
         self._logged: set[str] = set()
 
-    def find(self, *key: object) -> KeptHtml | None:
-        """Return the drawing with a key, if it is valid. Log again what was logged about its patterns."""
-        kept = self._open()
-        found = kept.get_html(*self._key(key)) if kept else None
+    def find(self, *key: object) -> CachedHtml | None:
+        """Return the entry with a key, if it is valid. Log again what was logged about its patterns."""
+        cache = self._open()
+        found = cache.get_html(*self._key(key)) if cache else None
         if found is None or not is_own(found.html):
             return None
         if not set(found.targets.values()).issubset(IDS.findall(found.html)):
@@ -175,17 +175,17 @@ class Drawings:
                 self._logged.add(text)
         return found
 
-    def keep(self, recorder: DependencyRecorder, html: str, *key: object) -> KeptHtml:
-        """Return a drawing, and keep it if the next build can use it."""
-        drawing = recorder.drawing(html)
-        kept = self._open()
-        if kept and not recorder.is_transient:
-            kept.put(drawing, *self._key(key))
-        return drawing
+    def store(self, recorder: DependencyRecorder, html: str, *key: object) -> CachedHtml:
+        """Return the entry for HTML, and store it if the next build can use it."""
+        entry = recorder.entry(html)
+        cache = self._open()
+        if cache and not recorder.is_transient:
+            cache.put(entry, *self._key(key))
+        return entry
 
     def _open(self) -> Cache | None:
         if self._cache is None:
-            self._cache = self._source.drawings()
+            self._cache = self._source.html_cache()
         return self._cache
 
     def _key(self, key: tuple[object, ...]) -> tuple[object, ...]:
