@@ -61,7 +61,7 @@ def _read_checkpoint(path: Path) -> Built:
     return Built(Model(modules, is_checkpoint=True, notes=found.notes), sources, tuple(dependencies))
 
 
-class _Read(msgspec.Struct, frozen=True):
+class _ReadTensors(msgspec.Struct, frozen=True):
     """The tensors of a checkpoint as the model has them, not as they are packed."""
 
     tensors: Mapping[str, StoredTensor]
@@ -73,7 +73,7 @@ class _Read(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-def _read_folder(folder: Path) -> _Read:
+def _read_folder(folder: Path) -> _ReadTensors:
     """Return the tensors of the models in a folder: of all in a pipeline, else of the only one."""
     found = find_parts(folder, sorted(file.name for file in folder.iterdir() if file.is_file()))
     if found is None:
@@ -88,14 +88,14 @@ def _read_folder(folder: Path) -> _Read:
         files += read.files
         notes += [f"{part.name}: {note}" for note in read.notes]
     _require_fits(tensors, folder)
-    return _Read(tensors, types, files, [folder, *(part.folder for part in found.parts)], tuple(notes))
+    return _ReadTensors(tensors, types, files, [folder, *(part.folder for part in found.parts)], tuple(notes))
 
 
 def _below(name: str, tensor: StoredTensor) -> StoredTensor:
     return msgspec.structs.replace(tensor, tied_to=f"{name}.{tensor.tied_to}") if tensor.tied_to else tensor
 
 
-def _read_model(path: Path) -> _Read:
+def _read_model(path: Path) -> _ReadTensors:
     """Return the tensors of the file or folder of one model."""
     found = _open(path)
     _require_fits(found.tensors, path)
@@ -103,7 +103,7 @@ def _read_model(path: Path) -> _Read:
     written = _read_config(config) if config.is_file() else {}
     tensors, notes = unpack_weights(found.tensors, written)
     kind = found.type or _architecture(written)
-    return _Read(tensors, {"": kind}, [*found.files, config], notes=(*found.notes, *notes))
+    return _ReadTensors(tensors, {"": kind}, [*found.files, config], notes=(*found.notes, *notes))
 
 
 def _open(path: Path) -> TensorFile:

@@ -24,7 +24,7 @@ PIPELINE, MODULES = "model_index.json", "modules.json"
 _NAME = re.compile(r"[\w-]+")
 
 
-class Part(msgspec.Struct, frozen=True):
+class CheckpointPart(msgspec.Struct, frozen=True):
     """A model in a folder of several."""
 
     name: str
@@ -33,18 +33,18 @@ class Part(msgspec.Struct, frozen=True):
     """The class that the list of the folder names."""
 
 
-class Parts(msgspec.Struct, frozen=True):
+class PartList(msgspec.Struct, frozen=True):
     """The models in a folder of several that have weights."""
 
     file: Path
     """The list."""
     type: str
     """The class of the whole."""
-    parts: tuple[Part, ...]
+    parts: tuple[CheckpointPart, ...]
     notes: tuple[str, ...] = ()
 
 
-def find_parts(folder: Path, names: list[str]) -> Parts | None:
+def find_parts(folder: Path, names: list[str]) -> PartList | None:
     """Return the models that a folder lists; None if it has no list, or a single model in the folder itself.
 
     Args:
@@ -68,11 +68,11 @@ def find_parts(folder: Path, names: list[str]) -> Parts | None:
             raise CheckpointError(f"{file} lists the module {quoted(name)}", hint="a name has no dots")
         if name in names_of_parts[:number]:
             raise CheckpointError(f"{file} lists the module {quoted(name)} twice")
-    parts = [Part(name, _inside(folder, path, file), cls) for name, path, cls in listed]
+    parts = [CheckpointPart(name, _inside(folder, path, file), cls) for name, path, cls in listed]
     found = tuple(part for part in parts if _has_weights(part.folder))
     if not found or [part.folder for part in found] == [folder]:
         return None
-    return Parts(file, kind, found, tuple(_missing(parts)) if file.name == PIPELINE else ())
+    return PartList(file, kind, found, tuple(_missing(parts)) if file.name == PIPELINE else ())
 
 
 def _of_pipeline(file: Path) -> tuple[str, list[tuple[str, str, str]]]:
@@ -116,7 +116,7 @@ def _has_weights(folder: Path) -> bool:
     return folder.is_dir() and any(file.name.endswith((*READABLE, *PICKLED)) for file in folder.iterdir())
 
 
-def _missing(parts: list[Part]) -> Iterator[str]:
+def _missing(parts: list[CheckpointPart]) -> Iterator[str]:
     """Yield a note for each component of a pipeline that lacks its folder, or its weights if it has a config.json.
 
     A tokenizer or scheduler has no weights, and no config.json.

@@ -56,7 +56,7 @@ _FORMATS = (
 """Formats by suffix and first bytes. A zip file of another name can be of PyTorch, which pickles."""
 
 
-class _Folder(NamedTuple):
+class _ForeignFolder(NamedTuple):
     """A folder of a format that bmvis does not read."""
 
     file: str
@@ -66,24 +66,24 @@ class _Folder(NamedTuple):
 
 
 _FOLDERS = (
-    _Folder(
+    _ForeignFolder(
         "*.distcp",
         "is a distributed checkpoint of PyTorch, whose metadata is pickled",
         "convert it with `python -m torch.distributed.checkpoint.format_utils dcp_to_torch`, and save the weights as"
         " safetensors",
     ),
-    _Folder(
+    _ForeignFolder(
         "zero_to_fp32.py",
         "is a checkpoint of DeepSpeed, which is pickled",
         "convert it: `python zero_to_fp32.py --safe_serialization . OUTPUT`",
     ),
-    _Folder(
+    _ForeignFolder(
         "latest_checkpointed_iteration.txt",
         "is a checkpoint of Megatron-LM",
         "convert it to the format of transformers, or name a factory",
     ),
-    _Folder("saved_model.pb", "is a SavedModel of TensorFlow", _NAME),
-    _Folder("_METADATA", "is a checkpoint of Orbax, as of Flax", _NAME),
+    _ForeignFolder("saved_model.pb", "is a SavedModel of TensorFlow", _NAME),
+    _ForeignFolder("_METADATA", "is a checkpoint of Orbax, as of Flax", _NAME),
 )
 
 
