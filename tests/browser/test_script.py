@@ -641,6 +641,19 @@ def test_touch_copies_a_path(lora):
     assert copied(lora) == "bert.encoder.layer.0.output.dense"
 
 
+ROWS = """() => [...document.querySelectorAll(".bmvis-tree summary")].filter((row) => row.offsetParent).map((row) => {
+  const [name, count] = ["b", "data"].map((part) => row.querySelector(part).getBoundingClientRect());
+  return [row.getBoundingClientRect().height >= 24, Math.abs(name.top + name.bottom - count.top - count.bottom) < 6];
+})"""
+
+
+@pytest.mark.parametrize("tab", [{"has_touch": True, "is_mobile": True}], indirect=True, ids=["touch"])
+def test_rows_are_large_enough_to_touch(lora):
+    found = lora.page.evaluate(ROWS)
+    assert len(found) > 10
+    assert all(is_large and is_aligned for is_large, is_aligned in found)
+
+
 def test_pick_mode_gives_every_module_a_checkbox(lora):
     assert not lora.page.get_by_role("checkbox").count()
     do(lora, f"{LAYER}.output.dense", "pick")
