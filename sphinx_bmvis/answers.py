@@ -37,11 +37,13 @@ class Answers:
 
     def note(self, key: ModelRequest, answer: Built | BmvisError) -> bool:
         """Store the answer to a request. Return whether pages that show it must be written again."""
+        self._data["retried"].discard(key)
         if isinstance(answer, BmvisError):
             kept: BmvisError | bytes = answer
             self._data["dependencies"].pop(key, None)  # those of an earlier model: each build asks for it again
         else:
             self._data["dependencies"][key] = answer.dependencies
+            self._data["retried"].update([key] if answer.is_retried else [])
             kept = pack(answer)
         before = self._data["answers"].get(key)
         self._data["answers"][key] = kept
@@ -73,3 +75,4 @@ class Answers:
         """Remove the answers to requests that no page has any more."""
         for kind in ("answers", "dependencies"):
             self._data[kind] = {key: found for key, found in self._data[kind].items() if key in requested}
+        self._data["retried"] = {key for key in self._data["retried"] if key in requested}

@@ -41,7 +41,7 @@ class BmvisDomain(Domain):
 
     name = DOMAIN
     label = "Models"
-    data_version = 13
+    data_version = 14
     folder = Path()
     """The folder of conf.py, which can differ between builds."""
     object_types: ClassVar[dict[str, ObjType]] = {
@@ -67,6 +67,7 @@ class BmvisDomain(Domain):
         "answers": {},
         "ids": {},
         "targets": {},
+        "retried": set(),
         "dependencies": {},
         "listed": {},
         "read": {},

@@ -34,7 +34,8 @@ def outdated_pages(
 
     A model that failed is asked for again in each build, but its page is read and written only if the answer changes.
     Pages are read again while a pattern, a directive, a role or a fact has an error: what the text of a fact means
-    depends on the names in pyproject.toml, and Sphinx copies titles with facts when it reads a page.
+    depends on the names in pyproject.toml, and Sphinx copies titles with facts when it reads a page. So are pages with
+    a model whose call ended its process: it can have been too slow, and what it read is not known.
     """
     domain, path = domain_of(env), model_path(app)
     outdated = dict(_outdated(domain, open_digests(app), path))
@@ -42,9 +43,9 @@ def outdated_pages(
     for page, reason in outdated.items():
         logger.verbose("%s: a model is out of date, %s has changed", page, one_line(reason))
     failed = domain.failed_keys()
-    patterns = domain.pages_with([key for key in failed if is_pattern(key.reference)])
+    asked = domain.pages_with({*domain.data["retried"], *(key for key in failed if is_pattern(key.reference))})
     with_errors: set[str] = domain.data["with_errors"]
-    return outdated.keys() | patterns | domain.pages_with_facts(failed) | with_errors
+    return outdated.keys() | asked | domain.pages_with_facts(failed) | with_errors
 
 
 def record_written_files(domain: BmvisDomain, digests: DigestMemo) -> None:

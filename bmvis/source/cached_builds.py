@@ -71,7 +71,8 @@ class Builder:
             if not job.is_called:
                 raise
             plain = self.build(msgspec.structs.replace(job, inputs="", figure=False))
-            return _uncalled(plain, job, f"the model could not be called: {error.message}", error.hint, error.detail)
+            text = f"the model could not be called: {error.message}"
+            return msgspec.structs.replace(_uncalled(plain, job, text, error.hint, error.detail), is_retried=True)
 
     def find_all(self, job: BuildJob) -> Listed:
         """Return references to the models of a module that a pattern matches.

@@ -151,7 +151,10 @@ class Source:
         model = without_calls(base.model) if is_called else base.model
         sources = tuple(dict.fromkeys((*built.sources, *base.sources)))
         dependencies = tuple(dict.fromkeys((*built.dependencies, *base.dependencies)))
-        return msgspec.structs.replace(built, base=model, sources=sources, dependencies=dependencies)
+        is_retried = built.is_retried or base.is_retried
+        return msgspec.structs.replace(
+            built, base=model, sources=sources, dependencies=dependencies, is_retried=is_retried
+        )
 
     def build(self, name: str) -> Built:
         """Build the model with a name from pyproject.toml, in every mode and also if it is `recorded`.

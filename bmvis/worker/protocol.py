@@ -138,6 +138,8 @@ class Built(msgspec.Struct, frozen=True, tag="built"):
     """The differences from the snapshot as text, if the mode is `check`."""
     base: Model | None = None
     """The model to compare with, if one was requested."""
+    is_retried: bool = False
+    """Whether the next build calls the model again although nothing has changed: the call ended its process."""
 
 
 class Listed(msgspec.Struct, frozen=True, tag="listed"):

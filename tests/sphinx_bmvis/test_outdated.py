@@ -1,6 +1,7 @@
 """Pages that depend on other files than those of models: what is wrong with them, and what their elements read."""
 
 import os
+import re
 from typing import NamedTuple
 
 import pytest
@@ -82,4 +83,32 @@ def test_page_follows_a_file_that_is_replaced_by_an_older_one(site):
     site.write(file.name, file.after)
     os.utime(site.folder / file.name, (1e9, 1e9))
     assert file.shown in site.build().page("index.html").get_text()
+    assert "no targets are out of date" in site.build().status
+
+
+CALLED = """\
+import os
+import torch
+
+def build():
+    return torch.nn.Linear(4, 3)
+
+def make():
+    {}
+    return torch.zeros(1, 4)
+"""
+
+
+@pytest.mark.parametrize(
+    "directive",
+    [".. model-structure:: called:build\n   :inputs: called:make\n", ":macs:`called:build inputs=called:make`"],
+)
+def test_page_is_read_in_each_build_while_the_call_of_a_model_ends_its_process(make_site, directive):
+    site = make_site({"index.rst": f"M\n=\n\n{directive}\n", "src/called.py": CALLED.format("os._exit(3)")})
+    for _ in range(2):
+        assert "could not be called" in site.build().warnings
+    site.write("src/called.py", CALLED.format(""))
+    fixed = site.build()
+    assert fixed.warnings == ""
+    assert re.search(r"\b12\b", fixed.page("index.html").get_text())
     assert "no targets are out of date" in site.build().status
