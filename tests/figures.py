@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
+from edge_lists import parse_edge_list
 
 from bmvis.render.html.figure import to_figure
 from bmvis.view.figure.figure import Box, Edge, Figure, Frame
 from bmvis.view.figure.layout.checked_drawing import draw
 from bmvis.view.figure.layout.drawing import DrawnFigure
-from bmvis.view.figure.notation import parse_edge_list
 
 EDGE_LISTS: Mapping[str, str] = {
     "resnet": "in:x > conv1; conv1 > bn1; bn1 > relu; relu > maxpool; maxpool > layer1.0..x2; layer1.0..x2 > layer2.0; "

@@ -7,7 +7,7 @@ Values that differ, also in their type, have different texts. A string that read
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 
 import msgspec
@@ -28,7 +28,6 @@ DEFAULT = ".default"
 """The end of names of settings of PEFT's only adapter, if that has no name."""
 UNREGISTERED = " (not registered)"
 """The end of names of settings that count the unregistered modules and tensors of an attribute."""
-ModuleSettings = Mapping[str, str]
 _NUMBER = lazy_regex(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf|nan")
 _INTEGER = lazy_regex(r"[-+]?\d+")
 _OTHER = lazy_regex(rf"{_NUMBER.pattern}|None|True|False|\(.*\)", re.DOTALL)

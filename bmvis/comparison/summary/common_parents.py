@@ -7,8 +7,9 @@ from collections.abc import Hashable, Iterator, Sequence
 
 import msgspec
 
-from bmvis.comparison.lines import IMPACTS, DriftLine, Part
+from bmvis.comparison.lines import DriftLine, Part
 from bmvis.comparison.summary.merged_lines import NUMBER, SIZED, Merged, each_of, number_range, ranged
+from bmvis.comparison.summary.module_lines import most_serious
 from bmvis.model.labels import common_path
 from bmvis.model.tree import Model
 
@@ -85,7 +86,7 @@ def fact_of(line: DriftLine) -> str:
 
 def _one_line(lines: Sequence[DriftLine], model: Model) -> DriftLine:
     path = common_path([line.path for line in lines])
-    impact = min((line.impact for line in lines), key=IMPACTS.index)
+    impact = most_serious(lines)
     first = msgspec.structs.replace(lines[0], path=path, impact=impact, names=(), tensors=0, before="", after="")
     if first.kind != "changed":
         modules = f"{len(lines):,} modules in {path or 'the root'}"

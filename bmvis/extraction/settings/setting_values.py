@@ -54,6 +54,29 @@ _WITH_PARTIAL = frozenset(("torch.ao.quantization.observer", "torch.ao.quantizat
 _PLAIN = (int, float, str, bytes, list, tuple, set, frozenset, enum.Enum, type(None))
 _SCALARS = (int, float, str, bytes, enum.Enum, type(None))
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType, type, functools._lru_cache_wrapper)
+_REPR_TYPES = frozenset(
+    (
+        *(complex, range, Fraction, Decimal, datetime.timedelta, type(...)),
+        *(torch.dtype, torch.layout, torch.memory_format, torch.qscheme),
+    )
+)
+"""Types whose `repr` is the text of a value."""
+
+
+class _ReadState:
+    """The state while one value is read: how many items, levels and functions are left. A list can contain itself."""
+
+    def __init__(self, references: ModuleReferences = NO_REFERENCES, called: frozenset[str] = frozenset()) -> None:
+        self.references = references
+        self.called = called
+        """The names of methods whose constants are recorded if an object has them."""
+        self.items_left = MAX_ITEMS
+        self.levels_left = MAX_LEVELS
+        self.functions_left = MAX_FUNCTIONS
+        self.outer: list[Any] = []
+        """The objects whose attributes are read."""
+        self.is_in_function = False
+        """Whether a value inside a function is read."""
 
 
 def entries(
@@ -79,13 +102,13 @@ def entries(
             yield name, f"{callable_name(type(value))}()"
             called |= mentioned_by(type(value), called)
         for key, item in inner:
-            text = _key(key, _Room())
+            text = _key(key, _ReadState())
             if text is not None:
                 yield from entries(f"{name}.{text}", item, references, called, (*outer, value))
         return
     if is_volatile(name, value):
         return
-    found = _text(value, name, _Room(references, called))
+    found = _text(value, name, _ReadState(references, called))
     if found is not None:
         yield name, found
 
@@ -103,17 +126,17 @@ def _inner(value: Any, called: Set[str]) -> Iterable[tuple[Any, Any]] | None:
     return found if found and len(found) <= MAX_ENTRIES else None
 
 
-def _key(key: Any, room: _Room) -> str | None:
+def _key(key: Any, state: _ReadState) -> str | None:
     """Return the text of a key of a dictionary; None if it is not recorded."""
-    return user_text.safe_text(str.__str__(key)) if type(key) is str else _text(key, "", room)
+    return user_text.safe_text(str.__str__(key)) if type(key) is str else _text(key, "", state)
 
 
 def text_of(value: Any, name: str = "") -> str | None:
     """Return the text of a value; None if it is not recorded."""
-    return _text(value, name, _Room())
+    return _text(value, name, _ReadState())
 
 
-def _text(value: Any, name: str, room: _Room) -> str | None:
+def _text(value: Any, name: str, state: _ReadState) -> str | None:
     kind = type(value)
     if value is None or kind is bool:
         return str(value)
@@ -123,21 +146,21 @@ def _text(value: Any, name: str, room: _Room) -> str | None:
         return string_text(str.__getitem__(value, slice(0, MAX_READ)), name)
     if issubclass(kind, int | float):
         return number_text(value)
-    if kind in _WRITTEN:
+    if kind in _REPR_TYPES:
         return repr(value)
     if kind is bytes:
         return repr(value) if len(value) <= MAX_STRING else f"{len(value)} values {digest(repr(value))}"
     if issubclass(kind, tuple | list | set | frozenset | dict):
-        return _collection(value, name, room)
+        return _collection(value, name, state)
     if is_config(kind):  # in a sequence or dictionary
-        return _collection(values_of(value), name, room)
+        return _collection(values_of(value), name, state)
     if kind is slice:
-        parts = [_text(part, name, room) for part in (value.start, value.stop, value.step)]
+        parts = [_text(part, name, state) for part in (value.start, value.stop, value.step)]
         return f"slice({', '.join(map(str, parts))})"
     if issubclass(kind, nn.Module):  # in a list, where PyTorch does not see it
-        return room.references.name(value) or f"{callable_name(kind)}()"
+        return state.references.name(value) or f"{callable_name(kind)}()"
     plain = unwrapped(value)
-    return _text(plain, name, room) if plain is not value else _callable(value, room) or _object(value, name, room)
+    return _text(plain, name, state) if plain is not value else _callable(value, state) or _object(value, name, state)
 
 
 def callable_text(value: Any) -> str | None:
@@ -146,68 +169,68 @@ def callable_text(value: Any) -> str | None:
     Those are the arguments of a partial function, the constants of a function of the project, and the public attributes
     of an object of the project that is called, or whose method is called.
     """
-    return _callable(value, _Room())
+    return _callable(value, _ReadState())
 
 
-def _callable(value: Any, room: _Room) -> str | None:
+def _callable(value: Any, state: _ReadState) -> str | None:
     if type(value) is functools.partial:
-        return _partial(value, room)
+        return _partial(value, state)
     if introspection.class_module(type(value)) in _WITH_PARTIAL:
         inner = introspection.attribute(value, "p")
-        return _partial(inner, room) if type(inner) is functools.partial else None
+        return _partial(inner, state) if type(inner) is functools.partial else None
     values = values_of_call(value)
     if values is None and not issubclass(type(value), _FUNCTIONS) and not native_name(value):
         return None
-    is_inside, room.is_inside = room.is_inside, True
-    is_read = values is not None and not is_inside and room.functions > 0  # a function can mention itself
-    room.functions -= is_read
-    texts = _named_texts(values or (), room) if is_read else []
-    if type(value) is MethodType and (owner := room.references.name(value.__self__)):
+    is_in_function, state.is_in_function = state.is_in_function, True
+    is_read = values is not None and not is_in_function and state.functions_left > 0  # a function can mention itself
+    state.functions_left -= is_read
+    texts = _named_texts(values or (), state) if is_read else []
+    if type(value) is MethodType and (owner := state.references.name(value.__self__)):
         texts = [owner, *texts]
-    room.is_inside = is_inside
+    state.is_in_function = is_in_function
     return f"{callable_name(value)}({', '.join(texts)})"
 
 
-def _partial(value: functools.partial[Any], room: _Room) -> str | None:
-    if not room.levels:
+def _partial(value: functools.partial[Any], state: _ReadState) -> str | None:
+    if not state.levels_left:
         return None
-    room.levels -= 1  # its keywords can contain it
-    positional = [text for item in value.args if (text := _text(item, "", room))]
-    named = _named_texts(value.keywords.items(), room)
-    room.levels += 1
-    called = room.references.name(value.func) or callable_name(value)
+    state.levels_left -= 1  # its keywords can contain it
+    positional = [text for item in value.args if (text := _text(item, "", state))]
+    named = _named_texts(value.keywords.items(), state)
+    state.levels_left += 1
+    called = state.references.name(value.func) or callable_name(value)
     return f"{called}({', '.join([*positional, *named])})"
 
 
-def _named_texts(pairs: Iterable[tuple[str, Any]], room: _Room) -> list[str]:
+def _named_texts(pairs: Iterable[tuple[str, Any]], state: _ReadState) -> list[str]:
     return [
-        f"{name}={text}" for name, item in pairs if not is_volatile(name, item) and (text := _text(item, name, room))
+        f"{name}={text}" for name, item in pairs if not is_volatile(name, item) and (text := _text(item, name, state))
     ]
 
 
-def _object(value: Any, name: str, room: _Room) -> str | None:
+def _object(value: Any, name: str, state: _ReadState) -> str | None:
     """Return the text of an object that cannot be called, with `?` for contents that are not recorded."""
     found = parts(value)
-    if found is None or not room.levels:
+    if found is None or not state.levels_left:
         return None
     if issubclass(type(value), torch.Tensor):
-        found = found._replace(values=(*found.values, *map(Written, room.references.values(value))))
-    called = room.called
+        found = found._replace(values=(*found.values, *map(Written, state.references.values(value))))
+    called = state.called
     if is_object(value):
         found = found._replace(named=(*found.named, *method_constants(type(value), called).items()))
-        room.called = called | mentioned_by(type(value), called)
+        state.called = called | mentioned_by(type(value), called)
     count = len(found.values) + len(found.named)
-    if count > room.items or any(value is one for one in room.outer):
-        room.called = called
+    if count > state.items_left or any(value is one for one in state.outer):
+        state.called = called
         return f"{found.name}({UNKNOWN})"
-    room.items -= count
-    room.levels -= 1
-    room.outer.append(value)
-    items = [item if type(item) is Written else _text(item, name, room) or UNKNOWN for item in found.values]
-    text = ", ".join([*items, *_named_texts(found.named, room)])
-    room.outer.pop()
-    room.levels += 1
-    room.called = called
+    state.items_left -= count
+    state.levels_left -= 1
+    state.outer.append(value)
+    items = [item if type(item) is Written else _text(item, name, state) or UNKNOWN for item in found.values]
+    text = ", ".join([*items, *_named_texts(found.named, state)])
+    state.outer.pop()
+    state.levels_left += 1
+    state.called = called
     return f"{found.name}({_limited(text, f'{count} values', MAX_NESTED_TEXT)})"
 
 
@@ -227,7 +250,7 @@ def _enum(value: Any) -> str | None:
         return f"{text} ({inner})" if issubclass(type(value), int) or not is_label else text
     if type(inner) is str and _letters(inner) == _letters(name):
         return text  # `RELU = "relu"`
-    shown = _text(inner, "", _Room()) if type(inner) in (float, tuple, str) else None
+    shown = _text(inner, "", _ReadState()) if type(inner) in (float, tuple, str) else None
     return f"{text} ({shown})" if shown else text
 
 
@@ -241,43 +264,18 @@ def _position(member: enum.Enum, name: str) -> int:
     return names.index(name) + 1 if isinstance(names, list) and name in names else 0
 
 
-_WRITTEN = frozenset(
-    (
-        *(complex, range, Fraction, Decimal, datetime.timedelta, type(...)),
-        *(torch.dtype, torch.layout, torch.memory_format, torch.qscheme),
-    )
-)
-"""Types whose `repr` is the text of a value."""
-
-
-class _Room:
-    """How many items, levels and functions of a value are left to read: a list can have itself as an item."""
-
-    def __init__(self, references: ModuleReferences = NO_REFERENCES, called: frozenset[str] = frozenset()) -> None:
-        self.references = references
-        self.called = called
-        """The names of methods whose constants are recorded if an object has them."""
-        self.items = MAX_ITEMS
-        self.levels = MAX_LEVELS
-        self.functions = MAX_FUNCTIONS
-        self.outer: list[Any] = []
-        """The objects whose attributes are read."""
-        self.is_inside = False
-        """Whether a value inside a function is read."""
-
-
-def _collection(value: Any, name: str, room: _Room) -> str | None:
+def _collection(value: Any, name: str, state: _ReadState) -> str | None:
     """Return the text of a sequence or dictionary, or the number of its items and a digest if that is long."""
     kind = next(base for base in (tuple, list, set, frozenset, dict) if issubclass(type(value), base))
     count = kind.__len__(value)
-    if count > room.items:
+    if count > state.items_left:
         return f"{count} values"
-    if not room.levels:
+    if not state.levels_left:
         return None
-    room.items -= count
-    room.levels -= 1
-    text = _dictionary(value, name, room) if kind is dict else _sequence(kind, value, name, room)
-    room.levels += 1
+    state.items_left -= count
+    state.levels_left -= 1
+    text = _dictionary(value, name, state) if kind is dict else _sequence(kind, value, name, state)
+    state.levels_left += 1
     items = dict.values(value) if kind is dict else kind.__iter__(value)
     limit = MAX_TEXT if all(issubclass(type(item), _SCALARS) for item in items) else MAX_NESTED_TEXT
     return None if text is None else _limited(text, f"{count} values", limit)
@@ -289,9 +287,9 @@ def _limited(text: str, summary: str, limit: int) -> str:
     return text if len(plain) <= limit else f"{summary} {digest(plain)}"
 
 
-def _sequence(kind: type, value: Any, name: str, room: _Room) -> str | None:
+def _sequence(kind: type, value: Any, name: str, state: _ReadState) -> str | None:
     """Return the text of the items, with `?` for those that are not recorded; None if that is all of them."""
-    found = [_text(item, name, room) for item in kind.__iter__(value)]  # type: ignore[attr-defined]  # of four kinds
+    found = [_text(item, name, state) for item in kind.__iter__(value)]  # type: ignore[attr-defined]  # of four kinds
     items = [UNKNOWN if text is None else text for text in found]
     if found and not any(found):
         return None
@@ -300,13 +298,13 @@ def _sequence(kind: type, value: Any, name: str, room: _Room) -> str | None:
     return f"({', '.join(items)}{',' * (len(items) == 1)})"
 
 
-def _dictionary(value: dict[Any, Any], name: str, room: _Room) -> str:
+def _dictionary(value: dict[Any, Any], name: str, state: _ReadState) -> str:
     """Return the text of the entries that are recorded, in an order that does not depend on that of the entries."""
     found = []
     for key, item in dict.items(value):
-        shown = _key(key, room)
+        shown = _key(key, state)
         full_name = f"{name}.{shown}"
-        text = None if shown is None or is_volatile(full_name, item) else _text(item, full_name, room)
+        text = None if shown is None or is_volatile(full_name, item) else _text(item, full_name, state)
         if text is not None:
             found.append(f"{shown}: {text}")
     return f"{{{', '.join(sorted(found))}}}"

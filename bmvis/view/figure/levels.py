@@ -121,11 +121,6 @@ class Figures:
         made = assemble(self.model, self.flow, nodes, root, level)
         return msgspec.structs.replace(made, undrawn=undrawn, tangled=is_tangled)
 
-    @property
-    def auto(self) -> Figure:
-        """Return the figure of the deepest level that fits `MAX_BOXES`; that of level 1 if none does."""
-        return self.fitting(MAX_BOXES)
-
     def fitting(self, most: int) -> Figure:
         """Return the figure of the deepest level with at most `most` boxes, and half as many more with its frames.
 

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 import torch
 from drawn_networks import figures
+from edge_lists import edge_list
 from torch import nn
 from torch.utils.checkpoint import checkpoint
-
-from bmvis.view.figure.notation import edge_list
 
 Pair = namedtuple("Pair", "left right")
 

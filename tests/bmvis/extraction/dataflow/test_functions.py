@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from drawn_networks import figures
+from edge_lists import edge_list
 from torch import nn
 from torch.nn import functional
-
-from bmvis.view.figure.notation import edge_list
 
 
 def scripted_sum(a, b):

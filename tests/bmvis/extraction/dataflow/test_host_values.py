@@ -8,12 +8,12 @@ import numpy
 import pytest
 import torch
 from drawn_networks import figures
+from edge_lists import edge_list
 from torch import nn
 
 from bmvis.extraction.dataflow.host_values import HostValues
 from bmvis.render.connections import called_with
 from bmvis.view.figure.figure import Figure
-from bmvis.view.figure.notation import edge_list
 
 CHAIN = "in:x > a; a > b; b > out:output"
 

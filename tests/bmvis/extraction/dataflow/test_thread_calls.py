@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 import torch
 from drawn_networks import figures
+from edge_lists import edge_list
 from torch import nn
-
-from bmvis.view.figure.notation import edge_list
 
 UNSEEN = ("operations between modules in other threads",)
 

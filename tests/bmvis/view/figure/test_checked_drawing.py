@@ -8,13 +8,13 @@ from itertools import combinations, pairwise
 
 import msgspec
 import pytest
+from edge_lists import parse_edge_list
 from figures import EDGE_LISTS, framed
 
 from bmvis.view.figure.figure import Box, Edge, Figure, Frame
 from bmvis.view.figure.layout.checked_drawing import draw, draw_deepest, draw_unchecked
 from bmvis.view.figure.layout.drawing import DrawnFigure, FigureDrawing, Line, Rectangle
 from bmvis.view.figure.layout.geometry_check import text_area
-from bmvis.view.figure.notation import parse_edge_list
 
 
 def drawn(text: str) -> FigureDrawing:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from edge_lists import parse_edge_list
 
 from bmvis.view.figure.layout.dependence import Dependence
-from bmvis.view.figure.notation import parse_edge_list
 
 FIGURE = parse_edge_list(
     "in:x > enc; enc > a.cross; in:y > embed; embed > a.own; a.own > a.cross; a.cross > a.ff; a.side > a.cross; "

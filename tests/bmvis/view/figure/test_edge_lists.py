@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 from drawn_networks import MixtureOfExperts, ResNet18, Siamese, UNet, figures, image
+from edge_lists import edge_list, parse_edge_list
 from torch import nn
 
-from bmvis.view.figure.levels import Figures, figure_size
-from bmvis.view.figure.notation import edge_list, parse_edge_list
+from bmvis.view.figure.levels import MAX_BOXES, Figures, figure_size
 
 LINES = (Path(__file__).parents[3] / "data" / "edge_lists.txt").read_text().splitlines()
 EDGES = {tuple(head.split()): edges.strip() for head, edges in zip(LINES[::2], LINES[1::2], strict=True)}
@@ -115,14 +115,14 @@ def test_open_block_of_resnet() -> None:
 )
 def test_auto_is_the_deepest_level_with_24_boxes(made: dict[str, Figures], name: str, level: int) -> None:
     made_figures = figures_of(made, name)
-    assert made_figures.auto.level == level
-    assert figure_size(made_figures.auto) <= 24
+    assert made_figures.fitting(MAX_BOXES).level == level
+    assert figure_size(made_figures.fitting(MAX_BOXES)) <= 24
     assert level == made_figures.deepest or figure_size(made_figures.at(level + 1)) > 24
 
 
 def test_auto_has_at_most_36_boxes_and_frames(made: dict[str, Figures]) -> None:
     unet = figures_of(made, "unet")
-    assert (figure_size(unet.at(3)), unet.auto.level) == (24, 2)
+    assert (figure_size(unet.at(3)), unet.fitting(MAX_BOXES).level) == (24, 2)
 
 
 def test_experts_are_in_parallel_and_layers_in_a_chain(made: dict[str, Figures]) -> None:

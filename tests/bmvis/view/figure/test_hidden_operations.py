@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import torch
 from drawn_networks import MixtureOfExperts, ResNet18, UNet, figures, image
+from edge_lists import edge_list
 from torch import nn
 
 from bmvis.options.definitions import Options
 from bmvis.view.figure.choice import drawn_figure
 from bmvis.view.figure.figure import Figure
 from bmvis.view.figure.layout.checked_drawing import draw
-from bmvis.view.figure.notation import edge_list
 
 
 class Block(nn.Module):

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 from drawn_networks import figures
+from edge_lists import edge_list
 from torch import nn
 
 from bmvis.render.connections import connection_lines
 from bmvis.view.figure.figure import Figure, Frame
-from bmvis.view.figure.notation import edge_list
 
 
 class Block(nn.Module):

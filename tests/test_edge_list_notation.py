@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from bmvis.view.figure.notation import edge_list, parse_edge_list
+from edge_lists import edge_list, parse_edge_list
 
 EDGES = "in:x > emb; emb > layers.0..x4; layers.0..x4 > (× +)root; emb > (× +)root; (× +)root > head#2; head#2 > out:y"
 
