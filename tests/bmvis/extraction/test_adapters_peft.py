@@ -158,16 +158,23 @@ def on_meta(factory):
 
 
 @pytest.mark.parametrize(
-    ("name", "is_cast"), [("ADALORA", True), ("LORA", False), ("LoRA of a parameter", False), ("VBLORA", False)]
+    ("name", "settings"),
+    [
+        ("ADALORA", {}),
+        ("LORA", {"autocast_adapter_dtype": False}),
+        ("LORA", {"autocast_adapter_dtype": False, "low_cpu_mem_usage": True}),
+        ("LoRA of a parameter", {"autocast_adapter_dtype": False}),
+        ("VBLORA", {"autocast_adapter_dtype": False}),
+    ],
 )
-def test_adapters_of_a_half_precision_model_have_the_data_types_of_the_cpu(name, is_cast, tmp_path):
+def test_adapters_of_a_half_precision_model_have_the_data_types_of_the_cpu(name, settings, tmp_path):
     def facts(model):
         tensors = (one for module in capture(model).modules for one in (*module.parameters, *module.buffers))
         return [(one.name, one.shape, one.dtype, getattr(one, "trainable", None)) for one in tensors]
 
     def adapted():
         configuration = configured(*VARIANTS.get(name, (name, SETTINGS.get(name))), tmp_path)
-        return peft.get_peft_model(llama().bfloat16(), configuration, autocast_adapter_dtype=is_cast)
+        return peft.get_peft_model(llama().bfloat16(), configuration, **settings)
 
     assert facts(on_meta(adapted)) == facts(adapted())
 
