@@ -39,6 +39,8 @@ _UNTRACKED = frozenset(
 _PLAIN = (torch.Tensor, nn.Parameter)
 _NESTED = (list, tuple, dict)
 _SCALARS = frozenset((bool, int, float, str, type(None), torch.dtype, torch.device))
+_IS_META = vars(torch._C.TensorBase)["is_meta"].__get__
+"""Code that reads it can leave out what it writes on the CPU, as functions of `torch.nn.init` do."""
 _UNCERTAIN = object()
 """Result of `_answer` if the value of a call is not certain."""
 
@@ -47,6 +49,8 @@ class _Known(NamedTuple):
     tensor: torch.Tensor
     """A reference that keeps the tensor alive, so that its id stays unique."""
     value: torch.Tensor
+    storage: torch.UntypedStorage
+    """The memory of the tensor. `x.data = y` gives it another one."""
     lead: int
     """Version counter of the tensor minus that of the value. An in-place operation, also on a view, increases both, so
     a different result means that one was missed."""
@@ -79,20 +83,23 @@ class KnownValues(TorchFunctionMode):
         if func is torch.Tensor.__iter__ and id(args[0]) in self._known:
             with self:
                 return iter(args[0].unbind(0))
+        if name == "__get__" and func == _IS_META:
+            self._forget(args[0])
         values = None
         if func in _CONSTRUCTORS or (self._known and self._is_known(args, kwargs)):
             values = self._values(func, name, args, kwargs)
         if values is None:
-            self._forget_written(name, args)
+            self._forget_written(name, args, kwargs)
             return func(*args, **kwargs)
         try:
             result = func(*args, **kwargs)
         except Exception:
             answer = _answer(func, values, may_write=False)
             if answer is _UNCERTAIN:
+                self._forget_all(args, kwargs)
                 raise
             return tree_map(self._on_meta, answer)
-        self._learn(func, result, values, args)
+        self._learn(func, result, values, args, kwargs)
         return result
 
     def _moved(self, func: Any, moved: Move, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -102,9 +109,8 @@ class KnownValues(TorchFunctionMode):
         if moved.is_copy and result is args[0]:
             result = result.clone()
         if values is not None:
-            self._learn(
-                moved.func, result, _Operation(moved.args, moved.kwargs, values.tensors).on_cpu(self.value), args
-            )
+            operation = _Operation(moved.args, moved.kwargs, values.tensors).on_cpu(self.value)
+            self._learn(moved.func, result, operation, args, kwargs)
         return result
 
     def _values(self, func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Operation | None:
@@ -142,9 +148,9 @@ class KnownValues(TorchFunctionMode):
             known = self._known.get(id(tensor))
             if known is None or not _agree(tensor, known.value) or _lead(tensor, known.value) != known.lead:
                 return None
-            return known.value
+            return known.value if tensor.untyped_storage()._cdata == known.storage._cdata else None
 
-    def _learn(self, func: Any, result: Any, values: _Operation, args: tuple[Any, ...]) -> None:
+    def _learn(self, func: Any, result: Any, values: _Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Store the values of the tensors that a call returned."""
         if result is not None and not isinstance(result, torch.Tensor | tuple | list):
             return
@@ -153,7 +159,8 @@ class KnownValues(TorchFunctionMode):
             return
         answer = _answer(func, values, may_write=True)
         if answer is _UNCERTAIN:
-            self._forget_written(func.__name__, args)
+            self._forget_all(args, kwargs)
+            return
         found = [leaf for leaf in tree_leaves(answer) if isinstance(leaf, torch.Tensor)]
         if len(found) == len(made):
             for tensor, value in zip(made, found, strict=True):
@@ -168,8 +175,9 @@ class KnownValues(TorchFunctionMode):
             known = self._known.get(id(tensor))
             if lead is None or (known is not None and known.value is value and known.lead != lead):
                 return  # the in-place operation increased only one of the counters
-            self._known[id(tensor)] = _Known(tensor, value, lead)
-            self._storages.setdefault(tensor.untyped_storage()._cdata, []).append(id(tensor))
+            storage = tensor.untyped_storage()
+            self._known[id(tensor)] = _Known(tensor, value, storage, lead)
+            self._storages.setdefault(storage._cdata, []).append(id(tensor))
 
     def _on_meta(self, leaf: Any) -> Any:
         """Return a tensor on the meta device that has this value. Other objects are returned unchanged."""
@@ -180,16 +188,28 @@ class KnownValues(TorchFunctionMode):
         self._keep(tensor, leaf)
         return tensor
 
-    def _forget_written(self, name: str, args: tuple[Any, ...]) -> None:
+    def _forget_written(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Remove the values of tensors that share memory with one that is written to, such as a parameter's `data`."""
-        if not self._known or not args or not _writes(name) or not _is_plain_meta(args[0]):
+        if not self._known:
+            return
+        for leaf in _leaves((args[:1] if _writes(name) else ()), {"out": kwargs["out"]} if "out" in kwargs else {}):
+            self._forget(leaf)
+
+    def _forget_all(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Remove the values of the arguments of a call: a call that failed or was random can have changed them."""
+        for leaf in _leaves(args, kwargs):
+            self._forget(leaf)
+
+    def _forget(self, tensor: Any) -> None:
+        """Remove the values of a tensor and of those that share its memory."""
+        if not _is_plain_meta(tensor):
             return
         with torch._C.DisableTorchFunction():
-            if args[0].layout is not torch.strided:
+            if tensor.layout is not torch.strided:
                 return
-            for tensor in self._storages.pop(args[0].untyped_storage()._cdata, ()):
-                self._known.pop(tensor, None)
-            self._known.pop(id(args[0]), None)
+            for known in self._storages.pop(tensor.untyped_storage()._cdata, ()):
+                self._known.pop(known, None)
+            self._known.pop(id(tensor), None)
 
 
 class _Operation(NamedTuple):

@@ -67,6 +67,13 @@ def parameter_that_shares_memory(write: Callable[[torch.Tensor], object]) -> flo
     return memory.sum().item()
 
 
+def ones_after(write: Callable[[torch.Tensor], object]) -> list[float]:
+    tensor = torch.ones(3)
+    with torch.no_grad():
+        write(tensor)
+    return tensor.tolist()
+
+
 def replaced_data() -> list[float]:
     tensor = torch.zeros(3)
     tensor.data = nn.Parameter(torch.ones(3)).data
@@ -99,6 +106,13 @@ def partly_written(tensor: torch.Tensor) -> list[float]:
         lambda: partly_written(torch.zeros(3)),
         lambda: partly_written(torch.zeros(4)[1:]),
         lambda: torch.zeros(1000, 1000).sum().item(),
+        lambda: ones_after(nn.init.normal_),
+        lambda: ones_after(nn.init.trunc_normal_),
+        lambda: ones_after(lambda tensor: nn.init.orthogonal_(tensor.view(1, 3))),
+        lambda: ones_after(lambda tensor: torch.randn(3, out=tensor)),
+        lambda: ones_after(lambda tensor: torch.add(nn.Linear(3, 1).weight[0], 1, out=tensor.data)),
+        lambda: ones_after(lambda tensor: nn.functional.dropout(tensor, 0.5, inplace=True)),
+        lambda: ones_after(lambda tensor: torch.utils.swap_tensors(tensor, torch.rand(3))),
         replaced_data,
     ],
 )
