@@ -5,6 +5,7 @@ The hooks of `Recorder` are global ones, which PyTorch runs for each module.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,7 +33,9 @@ class Seen:
 
     def __init__(self, order: int) -> None:
         self.order = order
-        self.calls = self.macs = self.bytes = 0
+        self.calls = self.failed_calls = self.macs = self.bytes = 0
+        self.handled: list[BaseException | None] = []
+        """The exceptions that are handled while each running call begins."""
         self.uncounted: set[str] = set()
         self.outputs: tuple[Output, ...] | None = None
         self.inputs: tuple[Output, ...] | None = None
@@ -73,6 +76,7 @@ class Recorder:
         """Begin a call: a global forward pre-hook."""
         seen = self.seen.setdefault(id(module), Seen(len(self.seen)))
         seen.calls += 1
+        seen.handled.append(sys.exc_info()[1])
         if (
             id(module) not in self._members
             and len(self.outside_modules) < MAX_OUTSIDE_MODULES
@@ -106,6 +110,9 @@ class Recorder:
             self.dataflow.threads.leave(module, args, keywords[0] if keywords else None, output)
         seen = self.seen.get(id(module))
         if seen is None:
+            return
+        if seen.handled and sys.exc_info()[1] is not seen.handled.pop():
+            seen.failed_calls += 1  # it raised an exception, which the model can catch to call it in another way
             return
         if _computes_later(output, is_read=module is self._root):
             seen.uncounted.add(GENERATOR)

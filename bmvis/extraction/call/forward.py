@@ -276,4 +276,5 @@ def _call(seen: Seen | None) -> Call | None:
     if seen is None:
         return None
     uncounted = tuple(sorted(seen.uncounted))
-    return Call(seen.calls, seen.order, seen.outputs or (), seen.macs, seen.bytes, uncounted, seen.inputs or ())
+    calls = max(seen.calls - seen.failed_calls, 1)
+    return Call(calls, seen.order, seen.outputs or (), seen.macs, seen.bytes, uncounted, seen.inputs or ())

@@ -95,7 +95,7 @@ class KnownValues(TorchFunctionMode):
             result = func(*args, **kwargs)
         except Exception:
             answer = _answer(func, values, may_write=False)
-            if answer is _UNCERTAIN:
+            if answer is _UNCERTAIN or answer is None:  # without a result, the call is there for what it changes
                 self._forget_all(args, kwargs)
                 raise
             return tree_map(self._on_meta, answer)

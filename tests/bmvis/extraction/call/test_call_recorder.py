@@ -111,6 +111,20 @@ def test_output_is_that_after_the_hooks_of_a_module() -> None:
     assert list(model.layer._forward_hooks.values()) == hooks
 
 
+def calls_again(model: Any, x: torch.Tensor) -> torch.Tensor:
+    """Call a layer as SpeechBrain does, which does not know which of its layers take lengths."""
+    try:
+        return model.a(x, lengths=None)
+    except TypeError:
+        return model.b(model.a(x))
+
+
+def test_calls_that_the_model_repeats_after_an_exception_are_not_counted() -> None:
+    modules = called(Layers(calls_again)).modules
+    assert [module.call and module.call.calls for module in modules] == [1, 1, 1]
+    assert [module.call and module.call.macs for module in modules] == [2 * 2 * 4 * 4, 2 * 4 * 4, 2 * 4 * 4]
+
+
 def test_failed_call_removes_its_hooks() -> None:
     model = Layers(lambda m, x: m.layer(m.a(x))[:, 5:] @ x, layer=hooked())
     with pytest.raises(RuntimeError):

@@ -74,6 +74,10 @@ def ones_after(write: Callable[[torch.Tensor], object]) -> list[float]:
     return tensor.tolist()
 
 
+def assigned_data(tensor: torch.Tensor) -> None:
+    tensor.data = torch.ones(3, dtype=torch.float64, device="cpu")
+
+
 def replaced_data() -> list[float]:
     tensor = torch.zeros(3)
     tensor.data = nn.Parameter(torch.ones(3)).data
@@ -112,6 +116,7 @@ def partly_written(tensor: torch.Tensor) -> list[float]:
         lambda: ones_after(lambda tensor: torch.randn(3, out=tensor)),
         lambda: ones_after(lambda tensor: torch.add(nn.Linear(3, 1).weight[0], 1, out=tensor.data)),
         lambda: ones_after(lambda tensor: nn.functional.dropout(tensor, 0.5, inplace=True)),
+        lambda: ones_after(assigned_data),
         lambda: ones_after(lambda tensor: torch.utils.swap_tensors(tensor, torch.rand(3))),
         replaced_data,
     ],
