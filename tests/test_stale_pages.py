@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from pythons import TORCH_PYTHON
-from stale_pages import commands, file_states, files, modules, variables
+from stale_pages import commands, file_states, files, links, modules, variables
 from stale_pages.edits import environment, write
 
 HEAD = """\
@@ -23,7 +23,7 @@ from torch import nn
 ROOT = Path(__file__).parents[1]
 """
 
-TABLES = (modules, files, file_states, commands, variables)
+TABLES = (modules, files, file_states, links, commands, variables)
 STALE = {name: row for table in TABLES for name, row in table.STALE.items()}
 FRESH = {name: row for table in TABLES for name, row in table.FRESH.items()}
 ROWS = STALE | FRESH

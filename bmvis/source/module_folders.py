@@ -52,7 +52,8 @@ class ModuleFolders:
     def on_path(self, names: str, project: str) -> str:
         """Return a digest of the folders of `sys.path` in which a worker finds modules; '' if it finds none.
 
-        Folders of this Python are left out: the state of what is installed there is a dependency of its own.
+        All folders of this Python count as one: what is installed there is a dependency of its own. But a module can
+        be there without the metadata of a distribution, so it counts whether any of them has it.
 
         Args:
             names: the names of the top-level modules, separated by spaces.
@@ -63,10 +64,9 @@ class ModuleFolders:
         if before is None or not _is_same(before, path):
             prefixes = tuple(os.path.join(os.path.realpath(prefix), "") for prefix in (sys.prefix, sys.base_prefix))
             found = [
-                f"{name}={_below(folder, project)}"
+                f"{name}={'' if folder.startswith(prefixes) else _below(folder, project)}"
                 for name in names.split()
                 for folder in folders_with(name, path)
-                if not folder.startswith(prefixes)
             ]
             digest = fingerprint.of_bytes("\n".join(found).encode(errors="surrogateescape")) if found else ""
             self._found[names, project] = (path, digest)

@@ -141,6 +141,8 @@ class FileRecord:
         is_link = stat.S_ISLNK(found.st_mode)
         if is_link or not follows:
             self.note("link", path, frame)  # a file can also be replaced by a link to an equal one
+        if is_link:
+            self.paths.add_target(path)
         if is_link and not follows:
             return
         if is_link:

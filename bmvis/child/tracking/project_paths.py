@@ -27,6 +27,8 @@ class ProjectPaths:
     def __init__(self) -> None:
         self.roots: tuple[str, ...] = ()
         """Folders of the project, with a trailing separator; files elsewhere do not belong to the project."""
+        self._targets: tuple[str, ...] = ()
+        """Folders outside the project that its links lead to, with a trailing separator, and files."""
         self.outside: set[tuple[DependencyKind, str]] = set()
         """Paths that were accessed and are not in the project: files, and listed folders."""
         self._temporary = os.path.join(os.environ.get(MARK) or "\0", "")
@@ -40,17 +42,34 @@ class ProjectPaths:
         """Set the folders of the project."""
         roots = tuple(os.path.join(os.path.abspath(folder), "") for folder in folders)
         if roots != self.roots:
-            self.roots = roots
+            self.roots, self._targets = roots, ()
             self._in_scope.clear()
             self._have_modules.clear()
 
     def add_project_of(self, module: str) -> None:
         """Add the project of a module that is imported from elsewhere, such as one that is installed as editable.
 
+        If the module is reached through a link, its code can find other files next to the target.
+
         Args:
             module: the file of the module.
         """
-        folder = os.path.dirname(os.path.abspath(module))
+        file = os.path.abspath(module)
+        for path in dict.fromkeys((file, _realpath(file))):
+            if not is_foreign(path):
+                self._add_project_in(os.path.dirname(path))
+
+    def add_target(self, link: str) -> None:
+        """Add the file or folder that a link in the project leads to, which code can open by its real path."""
+        target = _realpath(link)
+        if target.startswith(self.roots) or Path(target) in _shared_folders() or is_of_system(target):
+            return
+        found = os.path.join(target, "") if os.path.isdir(target) else target  # noqa: PTH112  # a link can lead to itself
+        if found not in self._targets:
+            self._targets += (found,)
+            self._in_scope.clear()
+
+    def _add_project_in(self, folder: str) -> None:
         if folder in self._have_modules:
             return
         self._have_modules.add(folder)
@@ -87,12 +106,13 @@ class ProjectPaths:
         """
         if path.startswith(self._temporary):
             return False
-        if not path.startswith(self.roots):
+        roots = self.roots if path.startswith(self.roots) else self._targets
+        if not path.startswith(roots):
             self.outside.add(("file", path))
             return False
         known = self._in_scope.get(path)
         if known is None:
-            root = max((root for root in self.roots if path.startswith(root)), key=len)
+            root = max((root for root in roots if path.startswith(root)), key=len)
             below = Path(path[len(root) :]).parts
             if below[:1] == (".git",) and _GIT.intersection(below[1:2]):
                 below = below[2:]

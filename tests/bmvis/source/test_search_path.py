@@ -84,6 +84,21 @@ def test_folder_of_the_project_comes_before_the_search_path(project, folders, mo
 
 
 @needs_torch_here
+def test_missing_module_that_is_copied_into_site_packages_replaces_the_model(project, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
+    installed = tmp_path / "venv" / "site-packages"
+    monkeypatch.syspath_prepend(write(installed, "installed_net.py", ""))
+    optional = "try: from optional_net import WIDTH\nexcept ImportError: WIDTH = 3\n"
+    path = (write(project / "src", "shared_net.py", optional + NET.format("WIDTH")),)
+    assert width(project, path) == 3
+    write(installed, "unrelated_net.py", "")
+    assert is_cached(project, monkeypatch, path)
+    write(installed, "optional_net.py", "WIDTH = 4")
+    assert width(project, path) == 4
+    assert is_cached(project, monkeypatch, path)
+
+
+@needs_torch_here
 def test_cache_of_a_moved_project_is_used(project, monkeypatch, tmp_path):
     source = write(project / "src", "shared_net.py", NET.format(3))
     with monkeypatch.context() as patch:
