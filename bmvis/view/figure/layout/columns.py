@@ -131,6 +131,9 @@ def _side(
     sides = [strand_of[end].side for end in ends if strand_of[end].side]
     if sides:
         return -1 if sides[0] < 0 else 1
+    entered = _entered(strand)
+    if entered and not strand.head and all(pin < 0 for pin in entered):
+        return -1  # above the place where its value enters a frame
     equal = next((pair for cell in strand.cells for pair in _equals(cell, trunk)), None)
     if equal is not None:
         return -1 if equal[0].order < equal[1].order else 1
@@ -151,10 +154,15 @@ def _side(
     peers = [cell for cell in trunk.cells if cell.row <= first.row < cell.end_row]
     if strand.head or (peers and first.kind == "end" and len(strand.cells) > 1):
         return -1 if peers and first.order < peers[0].order else 1
-    entered = [link.target.grid.entries[link.net] for link in strand.tails if link.target.grid]
-    if first.kind == "end" and len(entered) == len(strand.tails) > 0 and all(pin > 0 for pin in entered):
-        return 1  # above the place where the value enters a frame
-    return None
+    return 1 if entered and all(pin > 0 for pin in entered) else None
+
+
+def _entered(strand: Strand) -> list[float]:
+    """Return where a value from an input or a constant enters frames; nothing if not only frames use it."""
+    if not strand.cells or strand.cells[0].kind != "end":
+        return []
+    found = [link.target.grid.entries[link.net] for link in strand.tails if link.target.grid]
+    return found if len(found) == len(strand.tails) else []
 
 
 def _equals(cell: GridCell, trunk: Strand) -> Iterator[tuple[GridCell, GridCell]]:

@@ -96,6 +96,19 @@ def test_values_of_stages_do_not_cross_on_their_way_to_branches(text: str) -> No
     assert sum(_crosses(one, other) for one, other in combinations(lines, 2)) == 0
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "in:x > embed; embed > net.a; net.a > net.b; in:y > other; other > net.b; net.b > out:output",
+        "in:x > pos#1; pos#1 > net.a; net.a > net.b; in:y > pos#2; pos#2 > net.b; net.b > out:output",
+    ],
+    ids=["other modules", "one module"],
+)
+def test_second_input_is_above_the_place_where_it_enters_a_frame(text: str) -> None:
+    drawing = drawn(text)
+    assert sum(_crosses(one, other) for one, other in combinations(drawing.lines, 2)) == 0
+
+
 def _crosses(one: Line, other: Line) -> int:
     """Return the number of points where a vertical part of one line crosses a horizontal part of the other one."""
     count = 0
