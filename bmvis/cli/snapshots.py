@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -21,6 +22,7 @@ from bmvis.cli.shared_options import (
     write_file,
 )
 from bmvis.cli.snapshot_comparison import Checked, check_file, obsolete_snapshots
+from bmvis.errors import OptionError
 from bmvis.model.snapshot import Snapshot, dump
 from bmvis.source.pyproject import Project, read_project
 from bmvis.source.recorded import parse_snapshot
@@ -68,12 +70,19 @@ def snapshot(
 
 
 def write_snapshot(file: Path, snapshot: Snapshot) -> str:
-    """Write a snapshot if it changed, and return a word for the log."""
-    known, text = file.read_text(encoding="utf-8") if file.exists() else None, dump(snapshot)
-    if known == text:
+    """Write a snapshot if it changed, and return a word for the log.
+
+    Raises:
+        OptionError: it cannot be written.
+    """
+    is_new = not os.path.lexists(file)
+    if not is_new and not file.is_file():
+        raise OptionError(f"cannot write {file}: not a regular file", hint="remove it")
+    text = dump(snapshot)
+    if not is_new and file.read_bytes().replace(b"\r\n", b"\n") == text.encode():
         return "unchanged"
     write_file(file, text)
-    return "wrote" if known is None else "changed"
+    return "wrote" if is_new else "changed"
 
 
 def _record(checked: Checked, *, shows: bool, asks: bool, upgrade: bool) -> bool:

@@ -75,7 +75,8 @@ def align(before: Model, after: Model) -> list[AlignedPair]:
     The list has all modules of the second tree in their order, and the removed ones at their former positions. Modules
     match by name if their parents match. A module that differs from the former one can wrap it (`base_model.model`,
     `query.base_layer`): then the wrapped module matches if its type, its own parameters, and most of its children are
-    the same. Numbered siblings match in their order, except for insertions. A renamed module matches by structure.
+    the same. Numbered siblings match in their order, except for insertions. A renamed module matches by structure, or,
+    if parts of it were renamed as well, by its layers.
     """
     return list(_Alignment(before, after))
 
@@ -249,7 +250,21 @@ class _Alignment:
             same = left.get(self.after.structure[index])
             if match is None and same:
                 found[index] = same.popleft()
+        self._pair_by_layers(found, old)
         return [(old, new) for new, old in found.items() if old is not None]
+
+    def _pair_by_layers(self, found: dict[int, int | None], old: Sequence[int]) -> None:
+        """Pair modules without a match if their layers are equal: parts of them were renamed, or have other classes."""
+        if not self.has_types or None not in found.values():
+            return
+        paired = set(found.values())
+        left: defaultdict[Hashable, deque[int]] = defaultdict(deque)
+        for index in old:
+            if index not in paired and self.before.weights[index]:
+                left[self.before.layers(index)].append(index)
+        for index, match in found.items():
+            if match is None and left and self.after.weights[index] and (same := left.get(self.after.layers(index))):
+                found[index] = same.popleft()
 
     def _prefer_equal(self, found: dict[int, int | None], left: dict[int, deque[int]]) -> None:
         """Separate pairs with one name but nothing in common, if one of the two is equal to another module."""

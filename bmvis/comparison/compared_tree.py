@@ -63,6 +63,12 @@ class ComparedTree:
         found.pop(None, None)
         return found
 
+    def layers(self, index: int) -> Hashable:
+        """Return the kinds of the modules with tensors in a subtree, in their order, with their levels below it."""
+        level = self.modules[index].depth
+        subtree = range(index, index + self.sizes[index])
+        return tuple((self.modules[i].depth - level, self.kinds[i]) for i in subtree if self.kinds[i] is not None)
+
     def below(self, index: int) -> Iterator[int]:
         """Yield up to `SEARCHED` descendants of a module, the nearest first."""
         pending = deque(self.children[index])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 
 import msgspec
 
@@ -50,8 +50,8 @@ class _Mapper:
         """Modules of the earlier tree that a wrapper replaced, or that replaced their wrapper."""
         known: dict[Hashable, int] = {}
         has_types = not (before.is_checkpoint or after.is_checkpoint)
-        self.old = ComparedTree(before, known, has_types=has_types).structure
-        self.new = ComparedTree(after, known, has_types=has_types).structure
+        self.old = ComparedTree(before, known, has_types=has_types)
+        self.new = ComparedTree(after, known, has_types=has_types)
         self._match_the_rest()
         self.certain = self._certain()
 
@@ -101,9 +101,16 @@ class _Mapper:
 
     def _certain(self) -> dict[int, bool]:
         """Return for each module with another path, relative to its parent, whether it can be no other one."""
-        moved = [old for old, new in self.now.items() if self._is_moved(old, new)]
+        moved = {old for old, new in self.now.items() if self._is_moved(old, new)}
         old, new = self._loose(moved)
-        return {index: self._is_only(index, old[self.old[index]], new[self.old[index]]) for index in moved}
+        found = {}
+        for index in moved:
+            structure, present = self.old.structure[index], self.new.structure[self.now[index]]
+            # Modules that correspond by their layers alone are as similar to all others with these layers.
+            is_by_layers = structure != present and self.old.layers(index) == self.new.layers(self.now[index])
+            is_only = not is_by_layers and self._is_only(old[structure], new[structure])
+            found[index] = is_only or self._is_only_sibling(index, moved)
+        return found
 
     def _is_moved(self, old: int, new: int) -> bool:
         if not old or not new or old in self.wrapped:
@@ -111,7 +118,7 @@ class _Mapper:
         is_same_parent = self.now.get(self.before.parents[old]) == self.after.parents[new]
         return not (is_same_parent and self.before.modules[old].name == self.after.modules[new].name)
 
-    def _loose(self, moved: Sequence[int]) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
+    def _loose(self, moved: Collection[int]) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
         """Return the modules of both trees without a counterpart in the other one, by structure."""
         loose = set(moved)
         fixed = {old: new for old, new in self.now.items() if old not in loose}
@@ -120,13 +127,29 @@ class _Mapper:
         present = set(fixed.values())
         for index in range(1, len(self.before.modules)):
             if index not in fixed:
-                old[self.old[index]].append(index)
+                old[self.old.structure[index]].append(index)
         for index in range(1, len(self.after.modules)):
             if index not in present:
-                new[self.new[index]].append(index)
+                new[self.new.structure[index]].append(index)
         return old, new
 
-    def _is_only(self, index: int, old: Sequence[int], new: Sequence[int]) -> bool:
+    def _is_only_sibling(self, index: int, moved: Collection[int]) -> bool:
+        """Return whether no other module of the same parent with these layers was renamed, as one in each block is."""
+        new = self.now[index]
+        above, now_above = self.before.parents[index], self.after.parents[new]
+        if self.now.get(above) != now_above:
+            return False
+        layers = self.old.layers(index)
+        was = [child for child in self.before.children[above] if child in moved or child not in self.now]
+        kept = {self.now[child] for child in self.before.children[above] if child in self.now and child not in moved}
+        is_now = [child for child in self.after.children[now_above] if child not in kept]
+        return (
+            sum(self.old.layers(child) == layers for child in was)
+            == sum(self.new.layers(child) == layers for child in is_now)
+            == 1
+        )
+
+    def _is_only(self, old: Sequence[int], new: Sequence[int]) -> bool:
         if len(old) <= 1 and len(new) <= 1:
             return True
         names = [self.before.modules[i].name for i in old] + [self.after.modules[i].name for i in new]

@@ -18,10 +18,17 @@ def unwrapping(wrapper: Module) -> str:
     return f"no longer wrapped in {wrapper.type}"
 
 
-def moving(was: str, path: str) -> str:
-    """Return the word for a module with another path: it has another name, or another parent or number."""
+def moving(was: str, path: str, *, has_same_parent: bool = False) -> str:
+    """Return the word for a module with another path: it has another name, or another parent or number.
+
+    Args:
+        was: the former path.
+        path: the present path.
+        has_same_parent: whether the parents correspond although their paths differ, because they were renamed as well.
+    """
     (was_above, _, old), (above, _, new) = was.rpartition("."), path.rpartition(".")
-    return "renamed" if old and new and was_above == above and not new.isdecimal() else "moved"
+    is_same = was_above == above or has_same_parent
+    return "renamed" if old and new and is_same and not new.isdecimal() else "moved"
 
 
 def former_wrapper(pair: AlignedPair, before: Model, after: Model, kept: Container[int]) -> int | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
+from itertools import product
 from typing import NamedTuple
 
 from bmvis.comparison.changed_items import changed_items
@@ -107,6 +108,8 @@ def setting_changes(
         if name == "padding" and _padding(was) == _padding(is_now):
             impact = "cosmetic"
         found.append(SettingChange(name, before, after, impact))
+    if new.package.startswith("peft."):
+        found = _without_renamed_adapter(found, was, is_now)
     names = {change.name for change in found}
     return [change for change in found if not (change.name.endswith(UNREGISTERED) and _is_shown(change, names))]
 
@@ -119,6 +122,33 @@ def _is_of_other_library(old: Module, new: Module) -> bool:
 def _is_positional_size(name: str, before: str | None, after: str | None) -> bool:
     """Return whether a value without a name is a size or sizes, which the shapes of tensors show."""
     return name.isdecimal() and all(text is None or _SIDES.fullmatch(text) for text in (before, after))
+
+
+def _without_renamed_adapter(
+    found: list[SettingChange], was: Mapping[str, str], is_now: Mapping[str, str]
+) -> list[SettingChange]:
+    """Leave out the settings of an adapter that has another name only: another line has the new name of its layers.
+
+    Those of the only adapter have no name if that is `default`.
+    """
+    removed = {change.name: change.before for change in found if change.after is None}
+    added = {change.name: change.after for change in found if change.before is None}
+    for former, present in product(_name_ends(removed), _name_ends(added)):
+        pairs = [
+            *(
+                (name.endswith(former), is_now.get(name.removesuffix(former) + present), removed[name])
+                for name in removed
+            ),
+            *((name.endswith(present), was.get(name.removesuffix(present) + former), added[name]) for name in added),
+        ]
+        if former != present and all(has_end and text == other for has_end, text, other in pairs):
+            return [change for change in found if change.name not in removed and change.name not in added]
+    return found
+
+
+def _name_ends(names: Iterable[str]) -> set[str]:
+    """Return what can be the name of an adapter: `.french` in `scaling.french`, or nothing."""
+    return {"", *(f".{name.rpartition('.')[2]}" for name in names if "." in name)}
 
 
 def _is_shown(change: SettingChange, names: Set[str]) -> bool:

@@ -96,7 +96,8 @@ class StructureChanges:
             text += _extras(self.before, self._unwrapped[outer], "removes")
             return DriftLine("changed", path, text, _at_least_numerics(impact), topic="unwrapped")
         was = self.before.paths[index]
-        text = moving(was, path)
+        parent = self.after.parents[self.now[index]]
+        text = moving(was, path, has_same_parent=self.now.get(self.before.parents[index]) == parent)
         return DriftLine("changed", path, text, "checkpoint" if impact == "checkpoint" else "cosmetic", was, topic=text)
 
     def _is_wrapped(self, pair: AlignedPair) -> bool:

@@ -336,6 +336,24 @@ def test_a_snapshot_that_cannot_be_written_is_an_error(project, command):
     assert isinstance(result.exception, SystemExit)
 
 
+@pytest.mark.parametrize("command", [["snapshot"], ["check", "--update"]], ids=" ".join)
+def test_a_folder_in_place_of_a_snapshot_is_an_error(project, command):
+    file = project / "snapshots" / "small.json"
+    file.mkdir(parents=True)
+    result = run(*command, "small")
+    assert result.exit_code == 2
+    assert f"Error: cannot write {file}: not a regular file (remove it)" in result.output
+    assert isinstance(result.exception, SystemExit)
+
+
+def test_a_snapshot_in_another_encoding_is_replaced(recorded, recorded_files):
+    file = recorded / "snapshots" / "small.json"
+    file.write_text(recorded_files["small.json"], encoding="utf-16")
+    assert run("check", "small").exit_code == 6
+    assert "small: changed snapshots/small.json" in run("snapshot", "small").output
+    assert file.read_text() == recorded_files["small.json"]
+
+
 def test_check_of_a_damaged_snapshot_exits_with_6(recorded):
     (recorded / "snapshots" / "small.json").write_text("{}")
     assert run("check", "small").exit_code == 6

@@ -7,6 +7,7 @@ from small_models import Named
 from torch import nn
 
 from bmvis.comparison.alignment import align
+from bmvis.comparison.drift import find_drift
 from bmvis.extraction.modules import capture
 
 
@@ -97,6 +98,27 @@ CASES: dict[str, tuple[nn.Module, nn.Module, dict[str, str], set[str], set[str]]
         {"inner", "inner.x", "inner.y"},
         {"x", "p", "q", "r"},
     ),
+    "a module and the modules inside it were renamed": (
+        Named(layers=nn.ModuleList([Named(q=nn.Linear(2, 2), o=nn.Linear(2, 3))]), head=nn.Linear(3, 2)),
+        Named(h=nn.ModuleList([Named(q_proj=nn.Linear(2, 2), o_proj=nn.Linear(2, 3))]), head=nn.Linear(3, 2)),
+        {"layers": "h", "layers.0.q": "h.0.q_proj", "layers.0.o": "h.0.o_proj", "head": "head"},
+        set(),
+        set(),
+    ),
+    "a module was renamed, and has another class": (
+        Named(mlp=Named(up=nn.Linear(2, 4), act=nn.GELU(), down=nn.Linear(4, 2)), head=nn.Linear(3, 2)),
+        Named(ffn=nn.ModuleDict({"up": nn.Linear(2, 4), "act": nn.SiLU(), "down": nn.Linear(4, 2)}), head=nn.Tanh()),
+        {"mlp": "ffn", "mlp.up": "ffn.up", "mlp.act": "ffn.act", "mlp.down": "ffn.down"},
+        set(),
+        set(),
+    ),
+    "other layers under another name": (
+        Named(mlp=Named(up=nn.Linear(2, 4)), head=nn.Linear(3, 2)),
+        Named(ffn=Named(up=nn.Conv1d(2, 4, 1)), head=nn.Linear(3, 2)),
+        {"": "", "head": "head"},
+        {"mlp", "mlp.up"},
+        {"ffn", "ffn.up"},
+    ),
     "a model before a softmax": (
         nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 3)),
         nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 3)), nn.Softmax()),
@@ -122,3 +144,19 @@ def test_equal_models_correspond_everywhere(build: Callable[[], nn.Module]) -> N
     assert all(path == other for path, other in found.items())
     assert not gone
     assert not new
+
+
+def encoder(layers: str, query: str, output: str, act: nn.Module) -> nn.Module:
+    blocks = (Named(attn=Named(**{query: nn.Linear(2, 2), output: nn.Linear(2, 3)}), act=act) for _ in range(3))
+    return Named(embed=nn.Linear(9, 2), **{layers: nn.ModuleList(blocks)})
+
+
+def test_modules_that_were_renamed_at_two_levels_are_not_reported_as_removed() -> None:
+    drift = find_drift(capture(encoder("layers", "q", "o", nn.GELU())), capture(encoder("h", "wq", "wo", nn.SiLU())))
+    assert [str(change) for change in drift.changes] == [
+        "~ layers → h  renamed",
+        "~ layers.0-2.attn.q → h.0-2.attn.wq  renamed",
+        "~ layers.0-2.attn.o → h.0-2.attn.wo  renamed",
+        "~ h.0-2.act  GELU → SiLU",
+    ]
+    assert "saved optimizer states" not in drift.headline

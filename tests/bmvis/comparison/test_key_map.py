@@ -33,10 +33,27 @@ def lora(model: nn.Module) -> nn.Module:
 
 
 Build = Callable[[], nn.Module]
+
+
+def repeated(name: str) -> nn.Module:
+    return nn.Sequential(*(Named(norm=nn.LayerNorm(2), **{name: mlp(2, 3, 2)}) for _ in range(3)))
+
+
 CERTAIN: dict[str, tuple[Build, Build, int]] = {
     "renamed": (
         lambda: Named(body=mlp(2, 3), head=nn.Linear(3, 4)),
         lambda: Named(body=mlp(2, 3), classifier=nn.Linear(3, 4)),
+        2,
+    ),
+    "renamed in each block": (lambda: repeated("mlp"), lambda: repeated("ffn"), 12),
+    "renamed at two levels": (
+        lambda: Named(layers=nn.ModuleList([Named(up=mlp(2, 3), down=nn.LayerNorm(3)) for _ in range(3)])),
+        lambda: Named(h=nn.ModuleList([Named(fc1=mlp(2, 3), fc2=nn.LayerNorm(3)) for _ in range(3)])),
+        12,
+    ),
+    "renamed with its class": (
+        lambda: Named(mlp=Named(up=nn.Linear(2, 3), act=nn.ReLU())),
+        lambda: Named(ffn=nn.ModuleDict({"up": nn.Linear(2, 3), "act": nn.SiLU()})),
         2,
     ),
     "inserted": (
@@ -74,6 +91,18 @@ AMBIGUOUS: dict[str, tuple[Build, Build, int, int]] = {
     "two heads of one shape": (
         lambda: Named(a=nn.Linear(2, 3), b=nn.Linear(2, 3), body=nn.Linear(9, 9)),
         lambda: Named(c=nn.Linear(2, 3), d=nn.Linear(2, 3), body=nn.Linear(9, 9)),
+        0,
+        4,
+    ),
+    "two layers of each block": (
+        lambda: nn.Sequential(*(Named(q=nn.Linear(2, 2), k=nn.Linear(2, 2)) for _ in range(2))),
+        lambda: nn.Sequential(*(Named(query=nn.Linear(2, 2), key=nn.Linear(2, 2)) for _ in range(2))),
+        0,
+        8,
+    ),
+    "two classes with equal layers": (
+        lambda: Named(a=nn.Sequential(nn.Linear(2, 3)), b=nn.ModuleList([nn.Linear(2, 3)])),
+        lambda: Named(c=Named(x=nn.Linear(2, 3)), d=nn.ModuleDict({"y": nn.Linear(2, 3)})),
         0,
         4,
     ),
