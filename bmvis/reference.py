@@ -34,6 +34,7 @@ KEY = lazy_regex(r"""\[\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:0|-?[1-9]\d*)(
 _CALLABLE = lazy_regex(rf"(?P<attribute>[^(\[]*)(?P<keys>(?:{KEY.pattern})*)(?P<call>\(.*)?", re.DOTALL)
 _TYPOGRAPHIC = tuple("“”„‘’«»")
 """Quotes that word processors write."""
+_TITLED = lazy_regex(r"([^<>]+)<([^<>]+:[^<>]+)>")
 _OPTION = lazy_regex(r"(?<=[\w)\]]\s):?[a-z-]+(?::\s|=)[^()]*$")
 _BARE_KEY = lazy_regex(rf"({DOTTED.pattern})\[\s*([\w.-]+)\s*\](.*)", re.DOTALL)
 """A key without quotes: `ZOO[small]`."""
@@ -175,11 +176,14 @@ def _file_hint(module: str, call: str) -> str:
 
 
 def _surplus_hint(text: str) -> str:
-    """Return what to remove from a reference in quotes, or with an option such as `depth=2` after it; or ''."""
+    """Return how to write a reference in quotes, behind a title as in a toctree, or before `depth=2`; or ''."""
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`":
         return "remove the quotes"
     if text[:1] in _TYPOGRAPHIC or text[-1:] in _TYPOGRAPHIC:
         return "write straight quotes, or none"
+    if titled := _TITLED.fullmatch(text):
+        title, reference = (short_text(part.strip()) for part in titled.groups())
+        return f"in a gallery or table, write '{reference} | {title}'; elsewhere, write {reference!r} alone"
     option = _OPTION.search(text)
     return f"write {short_text(option[0])!r} as an option, apart from the reference" if option else ""
 

@@ -197,6 +197,10 @@ def test_dotted_names_and_files_suggest_the_reference(text, intended):
         ("zoo:Net :depth: 2", "write ':depth: 2' as an option, apart from the reference"),
         ("zoo:Net too", "write package.module:factory or package.module:factory(layers=2)"),
         ("zoo:*", "a pattern names several models: write it in a gallery or table, and here one of its models"),
+        (
+            "The net <zoo:Net(2)>",
+            "in a gallery or table, write 'zoo:Net(2) | The net'; elsewhere, write 'zoo:Net(2)' alone",
+        ),
         (".zoo:Net", "write the whole name of the module: package.zoo:Net"),
         ("..:Net", "write the whole name of the module: package.module:Net"),
         ("zoo::Net(2)", "did you mean 'zoo:Net(2)'?"),
