@@ -525,6 +525,14 @@ def test_keyboard_reaches_all_tools(lora):
     assert focused(lora) == "query,value (Linear)"
 
 
+def test_keys_that_a_tree_uses_are_not_keys_of_the_theme(lora):
+    lora.page.evaluate("window.heard = []; document.addEventListener('keydown', ({ key }) => heard.push(key))")
+    row(lora, QUERY).focus()
+    for key in ("ArrowRight", "ArrowLeft", "m", "ArrowDown", "j"):
+        lora.page.keyboard.press(key)
+    assert lora.page.evaluate("heard") == ["j"]
+
+
 def test_menu_is_next_to_its_row_and_big_enough_to_touch(lora):
     for width, identifier in ((1280, QUERY), (380, QUERY), (1280, "m.cls.predictions.decoder")):
         lora.page.set_viewport_size({"width": width, "height": 500})

@@ -6,7 +6,8 @@ const ROW = ".bmvis-tree li > details > summary, .bmvis-tree li > div";
 const PLAIN = ".bmvis-plain + .bmvis";
 
 const all = (root, selector) => [...root.querySelectorAll(selector)];
-const listen = (kind, act) => document.addEventListener(kind, act);
+// Keys are taken before listeners of the theme: with Sphinx's `navigation_with_keys`, an arrow key goes to another page.
+const listen = (kind, act) => document.addEventListener(kind, act, kind === "keydown");
 
 // The element of a whole tree: sums, toolbar, rows, legend.
 const rootOf = (element) => element.closest(".bmvis");

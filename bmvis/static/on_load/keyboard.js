@@ -31,5 +31,6 @@ function pressWithin(selector, keys, event) {
   if (!Object.hasOwn(keys, key) || event.ctrlKey || event.metaKey || event.altKey) return true;
   keys[key](target, target.parentElement.open, event);
   event.preventDefault();
+  event.stopPropagation();
   return true;
 }
