@@ -84,7 +84,8 @@ def test_output_with_scripts_looks_and_works_like_a_tree_of_a_page(tab, name):
         tab.page.click(".bmvis-opener")
         styles += look(tab)
         tab.page.click("[data-do=pick]")
-        tab.page.mouse.move(0, 0)
+        # The closed menu lay on another row, which gets the opener if the browser notices the pointer on it in time.
+        tab.page.hover(".bmvis-hit >> nth=0")
         found.append(styles + look(tab))
     assert [pair for pair in zip(*found, strict=True) if pair[0] != pair[1]] == []
     assert tab.errors == []
