@@ -1,7 +1,10 @@
 """The architecture figure in a browser: sizes of texts, links, marked lines, and small screens."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
+import sphinx
 from figures import EDGE_LISTS, framed
 from formats import CALL, layer, net
 from trees import tensor
@@ -49,11 +52,11 @@ def figure_of_names() -> Figure:
     return Figure(boxes, tuple(Edge(*pair) for pair in pairs), (frame,))
 
 
-def tree(figure: Figure) -> str:
+def tree(figure: Figure, **options: bool) -> str:
     paths = {box.path: box for box in figure.boxes if box.path and box.kind == "module"}
     children = [layer(path, tensor("weight", number)) for number, path in enumerate(paths, 1) if "." not in path]
     model = net(*children) if children else net(Module("none", 1, "None"))
-    page = msgspec.structs.replace(layout(model, Options()), figure=DrawnFigure(figure, draw(figure)))
+    page = msgspec.structs.replace(layout(model, Options(**options)), figure=DrawnFigure(figure, draw(figure)))
     return to_html(page, "m")
 
 
@@ -72,6 +75,16 @@ def test_a_box_leads_to_its_row_and_back(tab):
     tab.page.locator("[id='m.a'] .bmvis-back").first.click()
     assert tab.page.evaluate("location.hash") == "#m..1"
     assert tab.errors == []
+
+
+def test_sphinx_highlights_the_words_of_a_search(tab):
+    """Its script fails at words of pictures that are not drawn, if it does not leave them out."""
+    script = Path(sphinx.__file__).parent / "themes" / "basic" / "static" / "sphinx_highlight.js"
+    tab.open_trees(tree(framed("in:x > a; a > out:y"), map=True))
+    run = f"() => {{ const _ready = () => {{}}; {script.read_text()}; _highlightText(document.body, 'a', 'found'); }}"
+    tab.page.evaluate(run)
+    assert tab.page.locator(".bmvis-map rect.found").count() > 0
+    assert tab.page.locator("[id='m.a'] .found").count() > 0
 
 
 @pytest.mark.parametrize("mark", ["hover", "focus"])

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from bmvis.model.contraction import EdgeChange
 from bmvis.render.html.categories import category
-from bmvis.render.html.markup import Markup, join, svg, svg_link, tag
+from bmvis.render.html.markup import Markup, join, svg, svg_link, svg_words, tag
 from bmvis.render.html.row import PathLink
 from bmvis.view.figure.figure import Figure
 from bmvis.view.figure.layout.drawing import STACK, FigureDrawing, Line, PlacedBox, PlacedFrame, Rectangle, Text
@@ -34,8 +34,8 @@ def to_drawing(
     edges = "edge" if len(figure.edges) == 1 else "edges"
     boxes = "box" if len(figure.boxes) == 1 else "boxes"
     return svg(
-        tag("title", title),
-        tag("desc", f"{len(figure.boxes)} {boxes}, {len(figure.edges)} {edges}. The list below names them."),
+        svg_words("title", title),
+        svg_words("desc", f"{len(figure.boxes)} {boxes}, {len(figure.edges)} {edges}. The list below names them."),
         shapes_of(figure, drawing, anchor=anchor, link=link),
         **plain_svg(drawing),
         role="group",
@@ -124,7 +124,7 @@ def _whole_text(placed: PlacedBox) -> Markup | None:
     box = placed.box
     if not any("…" in text.text and text.text != box.label for text in placed.texts):
         return None
-    return tag("title", " ".join(filter(None, (box.type_name, box.label, box.note))))
+    return svg_words("title", " ".join(filter(None, (box.type_name, box.label, box.note))))
 
 
 def _outline(placed: PlacedBox) -> list[Markup]:

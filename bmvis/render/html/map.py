@@ -11,7 +11,7 @@ import msgspec
 
 from bmvis import humanize
 from bmvis.model.preorder import parents
-from bmvis.render.html.markup import Markup, join, svg, svg_link, tag
+from bmvis.render.html.markup import Markup, join, svg, svg_link, svg_words, tag
 from bmvis.render.html.row import PathLink
 from bmvis.view.page import Page, Row
 
@@ -156,7 +156,7 @@ def _draw(cell: MapCell, page: Page, link: PathLink) -> Markup:
     words = f"{row.path or row.label}: {row.first:,} {page.counted}, {share}{state}"
     left, width = _percent(cell.left), _percent(cell.width)
     box = tag("rect", x=left, y=top, width=width, height=LINE, fill="none", stroke="currentColor")
-    drawn = tag("g", join(tag("title", words), box, _label(cell, left, top)), class_=f"bmvis-{cell.state}")
+    drawn = tag("g", join(svg_words("title", words), box, _label(cell, left, top)), class_=f"bmvis-{cell.state}")
     href = link(row.path) if row.module else None
     # Not in the tab order: the tree has the same rows, and reaches them by keyboard.
     return svg_link(drawn, href=href, tabindex="-1") if href else drawn

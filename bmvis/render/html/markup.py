@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from html import escape
+from typing import Literal
 
 from bmvis.lazy_regex import lazy_regex
 
@@ -54,6 +55,14 @@ def svg(*children: str | None, **attributes: str | int | None) -> Markup:
     if "xlink:href=" in content:
         attributes["xmlns:xlink"] = "http://www.w3.org/1999/xlink"
     return tag("svg", content, **attributes)
+
+
+def svg_words(name: Literal["title", "desc"], text: str) -> Markup:
+    """Return words of a picture that are not drawn.
+
+    Sphinx, which highlights what a reader searched for, fails at such words if they don't have its class.
+    """
+    return tag(name, text, class_="nohighlight")
 
 
 def join(*children: str | None) -> Markup:
