@@ -81,10 +81,11 @@ def test_sphinx_highlights_the_words_of_a_search(tab):
     """Its script fails at words of pictures that are not drawn, if it does not leave them out."""
     script = Path(sphinx.__file__).parent / "themes" / "basic" / "static" / "sphinx_highlight.js"
     tab.open_trees(tree(framed("in:x > a; a > out:y"), map=True))
-    run = f"() => {{ const _ready = () => {{}}; {script.read_text()}; _highlightText(document.body, 'a', 'found'); }}"
-    tab.page.evaluate(run)
-    assert tab.page.locator(".bmvis-map rect.found").count() > 0
-    assert tab.page.locator("[id='m.a'] .found").count() > 0
+    run = "_highlightText(document.body, 'a', 'highlighted')"
+    tab.page.evaluate(f"() => {{ const _ready = () => {{}}; {script.read_text()}; {run}; }}")
+    assert tab.page.locator(".bmvis-map rect.highlighted").count() > 0
+    found = tab.page.locator("[id='m.a'] .highlighted").first
+    assert found.evaluate("word => getComputedStyle(word).backgroundColor") == "rgb(255, 255, 0)"
 
 
 @pytest.mark.parametrize("mark", ["hover", "focus"])
