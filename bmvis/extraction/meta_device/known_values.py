@@ -192,7 +192,8 @@ class KnownValues(TorchFunctionMode):
         """Remove the values of tensors that share memory with one that is written to, such as a parameter's `data`."""
         if not self._known:
             return
-        for leaf in _leaves((args[:1] if _writes(name) else ()), {"out": kwargs["out"]} if "out" in kwargs else {}):
+        written = (args[:1] or tuple(kwargs.values())) if _writes(name) or kwargs.get("inplace") else ()
+        for leaf in _leaves((*written, kwargs.get("out")), {}):
             self._forget(leaf)
 
     def _forget_all(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -78,6 +78,13 @@ def assigned_data(tensor: torch.Tensor) -> None:
     tensor.data = torch.ones(3, dtype=torch.float64, device="cpu")
 
 
+def memory_of_another(write: Callable[[torch.Tensor], object]) -> list[float]:
+    tensor, other = torch.ones(3), torch.zeros(3)
+    other.data = tensor
+    write(other)
+    return tensor.tolist()
+
+
 def replaced_data() -> list[float]:
     tensor = torch.zeros(3)
     tensor.data = nn.Parameter(torch.ones(3)).data
@@ -117,6 +124,8 @@ def partly_written(tensor: torch.Tensor) -> list[float]:
         lambda: ones_after(lambda tensor: torch.add(nn.Linear(3, 1).weight[0], 1, out=tensor.data)),
         lambda: ones_after(lambda tensor: nn.functional.dropout(tensor, 0.5, inplace=True)),
         lambda: ones_after(assigned_data),
+        lambda: memory_of_another(lambda other: nn.init.constant_(other, 4)),
+        lambda: memory_of_another(lambda other: nn.functional.dropout(other, inplace=True)),
         lambda: ones_after(lambda tensor: torch.utils.swap_tensors(tensor, torch.rand(3))),
         replaced_data,
     ],
