@@ -31,6 +31,8 @@ class ModuleFolders:
         self._found: dict[tuple[str, str], tuple[_Path, str]] = {}
         self._path: tuple[list[str], list[str]] = ([], [])
         """`sys.path`, and the real paths of the folders that a worker takes over."""
+        self._archives: list[str] = []
+        """The zip files on that path with digests of their content: what modules they have is not looked up."""
 
     def entries(self, folder: str) -> Entries:
         """Return the entries of a folder by the parts of their names before the first dot; none if it cannot be read.
@@ -68,6 +70,7 @@ class ModuleFolders:
                 for name in names.split()
                 for folder in folders_with(name, path)
             ]
+            found += self._archives
             digest = fingerprint.of_bytes("\n".join(found).encode(errors="surrogateescape")) if found else ""
             self._found[names, project] = (path, digest)
         return digest
@@ -75,6 +78,8 @@ class ModuleFolders:
     def _search_path(self) -> list[str]:
         if self._path[0] != sys.path:
             self._path = (list(sys.path), list(dict.fromkeys(map(os.path.realpath, own_path()))))
+            archives = filter(os.path.isfile, self._path[1])
+            self._archives = [f"zip {fingerprint.of_file(archive)}" for archive in archives]
         return self._path[1]
 
 

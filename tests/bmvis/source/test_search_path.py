@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,20 @@ def test_folder_without_the_imported_modules_changes_nothing(project, folders, t
     assert width(project) == 3
     monkeypatch.syspath_prepend(write(tmp_path / "c", "unrelated.py", ""))
     assert is_cached(project, monkeypatch)
+
+
+@needs_torch_here
+def test_module_in_a_zip_file_replaces_the_model(project, tmp_path, monkeypatch):
+    archive = tmp_path / "library.zip"
+    monkeypatch.syspath_prepend(str(archive))
+    optional = "try: from zipped_net import WIDTH\nexcept ImportError: WIDTH = 3\n"
+    path = (write(project / "src", "shared_net.py", optional + NET.format("WIDTH")),)
+    assert width(project, path) == 3
+    for size in (4, 5):
+        with zipfile.ZipFile(archive, "w") as packed:
+            packed.writestr("zipped_net.py", f"WIDTH = {size}")
+        assert width(project, path) == size
+        assert is_cached(project, monkeypatch, path)
 
 
 @needs_torch_here
