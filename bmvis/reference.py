@@ -36,6 +36,8 @@ _TYPOGRAPHIC = tuple("“”„‘’«»")
 """Quotes that word processors write."""
 _TITLED = lazy_regex(r"([^<>]+)<([^<>]+:[^<>]+)>")
 _OPTION = lazy_regex(r"(?<=[\w)\]]\s):?[a-z-]+(?::\s|=)[^()]*$")
+_FIELD = lazy_regex(r"[a-z-]+:(\s|$)")
+"""An option of a directive, after its first colon."""
 _BARE_KEY = lazy_regex(rf"({DOTTED.pattern})\[\s*([\w.-]+)\s*\](.*)", re.DOTALL)
 """A key without quotes: `ZOO[small]`."""
 """An option at the end of a reference: `depth=2`, `:depth: 2`, or `depth: 2`."""
@@ -189,7 +191,13 @@ def _surplus_hint(text: str) -> str:
 
 
 def _name_hint(module: str, call: str) -> str:
-    """Return what to write instead of a relative module name, a pattern, a key without quotes, or `zoo::net`; or ''."""
+    """Return what to write instead of a relative module name, a pattern, a list, a bare key, or `zoo::net`; or ''."""
+    if module[:2] in ("- ", "* ", "+ "):
+        return f"remove the list marker {module[0]!r}"
+    if not module and _FIELD.match(call):
+        return "write options above the lines that name models"
+    if "," in call.partition("(")[0]:
+        return "write each reference on a line of its own"
     if module[:1] == "." and re.fullmatch(rf"\.+({DOTTED.pattern})?", module):
         return f"write the whole name of the module: package.{module.lstrip('.') or 'module'}:{call.strip()}"
     if call.startswith(":"):

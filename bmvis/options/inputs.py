@@ -34,6 +34,7 @@ _OTHER_NAMES = {
 _TENSOR = lazy_regex(r"(?:([^\W\d]\w*)\s*:)?\s*(\w+)\s*\[([\d\s,_]*)\]")
 _SHAPE = lazy_regex(r"(?:([^\W\d]\w*)\s*:)?\s*[\[(]?\s*(\d[\d\s,]*?),?\s*[\])]?")
 """A shape without a data type, as tools that take one data type write it: `[1, 3, 224, 224]`, `(1, 128)`."""
+_COMMA = lazy_regex(r"[\])]\s*,\s*\w")
 _REFERENCE = lazy_regex(r"[\w.]+\s*:\s*[\w.]+\s*(\(.*\))?", re.DOTALL)
 _QUOTES = ("'", '"')
 _EXAMPLE = "write input_ids: int64[1, 128]; attention_mask: int64[1, 128], or package.module:make_inputs"
@@ -122,14 +123,30 @@ def _tensor(text: str) -> TensorInput:
 
 
 def _tensor_hint(text: str) -> str:
-    """Return a hint for an invalid tensor: its quotes, the data type that a shape lacks, or an example."""
+    """Return a hint for an invalid tensor: its quotes and signs, the data type that a shape lacks, or an example."""
     if text.startswith(_QUOTES) or text.endswith(_QUOTES):
         return "remove the quotes"
-    shape = _SHAPE.fullmatch(text)
+    if _COMMA.search(text):
+        return "write ; between tensors"
+    if (intended := _with_usual_signs(text)) != text and _TENSOR.fullmatch(intended):
+        return did_you_mean([intended])
+    shape = _SHAPE.fullmatch(intended)
     if shape is None:
         return _EXAMPLE
     name = f"{shape[1]}: " if shape[1] else ""
     return f"add the data type: {name}float32[{shape[2]}], or {name}int64[{shape[2]}] for token ids"
+
+
+def _with_usual_signs(text: str) -> str:
+    """Return a tensor with `:` after its name, brackets around its shape, and commas between its sizes.
+
+    Examples:
+        >>> _with_usual_signs("x=float32(1x8)")
+        'x: float32[1, 8]'
+    """
+    text = re.sub(r"^(\w+)\s*=\s*", r"\1: ", text)
+    text = re.sub(r"(?<=\d)\s*[x×*]\s*(?=\d)", ", ", text)
+    return re.sub(r"(\w)\s*\(([^()]*)\)$", r"\1[\2]", text)
 
 
 def _dtype_hint(name: str) -> str:
