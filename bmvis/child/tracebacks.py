@@ -7,7 +7,7 @@ import os
 import sys
 import sysconfig
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -17,6 +17,8 @@ from bmvis.untrusted import user_text
 _PACKAGE = Path(__file__).parents[1]
 _HEAD, _TAIL = 8, 16
 """Number of first and last frames that are shown of a long traceback."""
+_REASONS = 5
+"""Maximum number of causes and members of groups."""
 _REPEATS = 3
 """How often a frame is shown that calls itself, as in Python's own tracebacks."""
 
@@ -28,7 +30,7 @@ def start_folder() -> Path:
 
 
 def user_frames(error: BaseException) -> str:
-    """Format `error` with the frames of project code and the last frame; other frames are counted.
+    """Format `error` and its causes with the frames of project code and the last frame; other frames are counted.
 
     Frames of bmvis itself and of the import system are dropped. Paths below the working directory are relative to it.
     The middle frames of a deep recursion are counted, and so is a frame that repeats. If the exception cannot be
@@ -41,6 +43,36 @@ def user_frames(error: BaseException) -> str:
 
 
 def _format(error: BaseException) -> str:
+    """Format an exception, then those that it names as its causes, and the members of exception groups."""
+    blocks = [_format_one(error)]
+    seen = {id(error)}
+    for heading, other in _reasons(error):
+        if id(other) in seen:
+            continue
+        seen.add(id(other))
+        if len(blocks) > _REASONS:
+            blocks.append("…")
+            break
+        blocks.append(f"{heading}:\n{_format_one(other)}")
+    return "\n".join(blocks)
+
+
+def _reasons(error: BaseException) -> Iterator[tuple[str, BaseException]]:
+    """Yield the members of an exception group and the causes of `raise … from cause`, nearest first."""
+    one: BaseException | None = error
+    for _ in range(_REASONS + 1):
+        if one is None:
+            return
+        members = getattr(one, "exceptions", ())  # of an ExceptionGroup
+        for number, member in enumerate(members if type(members) is tuple else (), 1):
+            if isinstance(member, BaseException):
+                yield f"Exception {number} of {len(members)}", member
+        one = one.__cause__
+        if one is not None:
+            yield "Caused by", one
+
+
+def _format_one(error: BaseException) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_machinery(frame.filename)]
     entries: list[str] = []
     skipped = 0

@@ -24,6 +24,32 @@ def other(count):
     if count == 0:
         raise ValueError("too deep")
     one(count - 1)
+
+
+def caused():
+    try:
+        direct(0)
+    except ValueError as error:
+        raise ImportError("needs more") from error
+
+
+def hidden():
+    try:
+        direct(0)
+    except ValueError:
+        raise ImportError("needs more")
+
+
+def several():
+    group = ValueError("several")
+    group.exceptions = (KeyError("a"), TypeError("b"))
+    raise group
+
+
+def looped():
+    error = ValueError("loop")
+    error.__cause__ = error
+    raise error
 """
 
 
@@ -38,7 +64,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def frames_of(function: str, *arguments: object) -> str:
     module, _, name = function.partition(":")
-    with pytest.raises((ValueError, SyntaxError)) as caught:
+    with pytest.raises((ValueError, SyntaxError, ImportError)) as caught:
         getattr(importlib.import_module(module), name)(*arguments)
     return user_frames(caught.value)
 
@@ -66,3 +92,26 @@ def test_syntax_error_has_no_frame_of_the_import_system() -> None:
     assert "in import_module" not in shown
     assert shown.count("  File ") == 2  # the call in this file, and the line of the error
     assert "def model(:" in shown
+
+
+@pytest.mark.usefixtures("project")
+def test_causes_have_their_own_frames() -> None:
+    first, _, cause = frames_of("recursions:caused").partition("\nCaused by:\n")
+    assert "in caused" in first
+    assert first.endswith("ImportError: needs more")
+    assert "in direct" in cause
+    assert cause.endswith("ValueError: too deep")
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(("function", "last"), [("hidden", "ImportError: needs more"), ("looped", "ValueError: loop")])
+def test_other_exceptions_are_no_causes(function: str, last: str) -> None:
+    found = frames_of(f"recursions:{function}")
+    assert found.endswith(last)
+    assert "Caused by" not in found
+
+
+@pytest.mark.usefixtures("project")
+def test_members_of_a_group_are_shown() -> None:
+    found = frames_of("recursions:several")
+    assert found.endswith("Exception 1 of 2:\nKeyError: 'a'\nException 2 of 2:\nTypeError: b")
