@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import torch
 
@@ -69,11 +70,19 @@ def _summary(values: torch.Tensor, *, is_certain: bool) -> Sequence[str]:
     if values.numel() > MAX_SUMMED:
         return ()
     numbers = torch.view_as_real(values).reshape(-1) if values.is_complex() else values
+    plain = (numbers + 0 if numbers.is_floating_point() else numbers).contiguous()  # 0.0 in place of -0.0
+    return _summary_of(ctypes.string_at(plain.data_ptr(), plain.nbytes), plain.dtype, is_certain)
+
+
+@lru_cache(maxsize=8)
+def _summary_of(data: bytes, dtype: torch.dtype, is_certain: bool) -> Sequence[str]:
+    """Return the summary of numbers in memory. The layers of a model often have equal masks."""
+    numbers = torch.frombuffer(bytearray(data), dtype=dtype)
     is_exact = not numbers.is_floating_point() or _are_written(numbers)
     if not is_exact and not is_certain:
         return ()
     found = [f"{CHECKSUM}{_checksum(numbers.double()):.8g}"] if numbers.dtype in _PRECISE else []
-    return [*found, _digest(numbers)] if is_exact else found
+    return [*found, digest_of_bytes(data)] if is_exact else found
 
 
 def _are_written(numbers: torch.Tensor) -> bool:
@@ -92,11 +101,6 @@ def _checksum(numbers: torch.Tensor) -> float:
     size = numbers.nan_to_num(0, 0, 0).abs().max().item() or 1.0
     weights = 1 + torch.arange(numbers.numel(), dtype=torch.float64, device="cpu") * 0.6180339887 % 1
     return size * float((weights * ((numbers / size).nan_to_num(0, 1.5, -1.5) + 2) ** 2).mean())
-
-
-def _digest(numbers: torch.Tensor) -> str:
-    plain = (numbers + 0 if numbers.is_floating_point() else numbers).contiguous()  # 0.0 in place of -0.0
-    return digest_of_bytes(ctypes.string_at(plain.data_ptr(), plain.nbytes))
 
 
 def buffer_values(module: torch.nn.Module, buffers: introspection.Tensors, known: KnownValue) -> dict[str, str]:

@@ -15,6 +15,7 @@ from bmvis.child.building.device_comparison import is_same_tree
 from bmvis.comparison.drift import find_drift
 from bmvis.extraction.meta_device.known_values import KnownValues
 from bmvis.extraction.modules import capture_live
+from bmvis.extraction.settings import tensor_values
 from bmvis.model.snapshot import Snapshot, dump, load
 from bmvis.model.tree import Model
 
@@ -208,3 +209,13 @@ def test_rounding_of_other_machines_is_no_change() -> None:
     one = on_meta(lambda: Holder(lambda: torch.tensor([0.1234564999, 1e-9])))
     assert not find_drift(one, on_meta(lambda: Holder(lambda: torch.tensor([0.1234565001, 0.0]))))
     assert find_drift(one, on_meta(lambda: Holder(lambda: torch.tensor([0.1235, 1e-9]))))
+
+
+def test_equal_masks_of_many_layers_are_summed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    summed: list[int] = []
+    compute = tensor_values._checksum
+    monkeypatch.setattr(tensor_values, "_checksum", lambda numbers: summed.append(len(numbers)) or compute(numbers))
+    tensor_values._summary_of.cache_clear()
+    model = on_meta(lambda: nn.Sequential(*(Holder(lambda: mask(6)) for _ in range(5))))
+    assert summed == [36]
+    assert len({str(module.settings) for module in model.modules[1:]}) == 1
