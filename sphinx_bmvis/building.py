@@ -32,7 +32,7 @@ def build_models(app: Sphinx, env: BuildEnvironment) -> set[str]:
     """
     domain, source = domain_of(env), source_of(app)
     if domain.unanswered & domain.galleries.keys():
-        from sphinx_bmvis.gallery import expand_galleries  # it imports what draws cards
+        from sphinx_bmvis.model_list import expand_galleries  # it imports what reads galleries
 
         expand_galleries(env, source)
     requests = [request for page in sorted(domain.unanswered) for request in domain.requests[page]]

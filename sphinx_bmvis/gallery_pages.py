@@ -56,7 +56,7 @@ def write_pages(app: Sphinx) -> None:
     galleries = list(_galleries(app))
     if not galleries and not stale:
         return
-    from sphinx_bmvis.gallery import gallery_key  # it imports what draws galleries
+    from sphinx_bmvis.model_list import gallery_key  # it imports what reads galleries
 
     source = source_of(app)
     for docname, options, entries in galleries:

@@ -15,13 +15,13 @@ from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.captions import parse_caption
 from sphinx_bmvis.domain import domain_of
 from sphinx_bmvis.errors import warn
-from sphinx_bmvis.gallery import ModelGallery, model_pages
 from sphinx_bmvis.link_targets import model_targets
+from sphinx_bmvis.model_list import ModelListDirective, model_pages
 from sphinx_bmvis.nodes import model_structure, model_table, table_box, table_value
 from sphinx_bmvis.table_nodes import TableNodes
 
 
-class ModelTable(ModelGallery):
+class ModelTable(ModelListDirective):
     """Show a row for each model that the content lists, a line each; without content, for all that have a name."""
 
     def run(self) -> list[nodes.Node]:
