@@ -58,18 +58,18 @@ class DependencyRecorder:
         self.is_transient = False
         """Whether a problem may be gone when the same is drawn again."""
 
-    def answer(self, asked: ModelRequest) -> Built:
+    def answer(self, request: ModelRequest) -> Built:
         """Return the model of a request."""
         try:
-            built = self._models.answer(asked)
+            built = self._models.answer(request)
         except BmvisError as error:
-            self._answers[CachedAnswer(asked, digest_of(error))] = None
+            self._answers[CachedAnswer(request, digest_of(error))] = None
             raise
         self.add(built.dependencies)
         self.notes += built.model.notes
         self._installed |= dict.fromkeys(built.installed)
         if problem := _uncalled(built):
-            self._answers[CachedAnswer(asked, problem)] = None
+            self._answers[CachedAnswer(request, problem)] = None
         return built
 
     def find_all(self, pattern: str) -> Listed:

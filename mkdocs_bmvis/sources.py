@@ -29,7 +29,7 @@ IDLE = 5.0
 class Models(Protocol):
     """The common interface of `Source` and `SharedSource`."""
 
-    def answer(self, asked: ModelRequest) -> Built:
+    def answer(self, request: ModelRequest) -> Built:
         """Return the model of a request, or raise a BmvisError."""
         ...
 
@@ -69,9 +69,9 @@ class SharedSource:
         self._lock = threading.Lock()
         atexit.register(self.close)
 
-    def answer(self, asked: ModelRequest) -> Built:
+    def answer(self, request: ModelRequest) -> Built:
         """Return the model of a request."""
-        return self._ask(lambda source: source.answer(asked), asked.reference)
+        return self._ask(lambda source: source.answer(request), request.reference)
 
     def find_all(self, pattern: str) -> Listed:
         """Return the references that match a pattern."""
@@ -123,13 +123,17 @@ def preview_session() -> Session | None:
 
 
 def request_model(
-    models: Models, asked: ModelRequest, settings: Settings, sources: WatchList, report: Callable[[BmvisError], object]
+    models: Models,
+    request: ModelRequest,
+    settings: Settings,
+    sources: WatchList,
+    report: Callable[[BmvisError], object],
 ) -> Built:
     """Return the model of a request, and report if it differs from its snapshot.
 
     Args:
         models: the source of models.
-        asked: the request.
+        request: the request.
         settings: the settings of the site.
         sources: takes what the answer depends on.
         report: a function that is called with the difference.
@@ -138,13 +142,13 @@ def request_model(
         BmvisError: the model failed.
     """
     try:
-        built = models.answer(asked)
+        built = models.answer(request)
     except BmvisError as error:
         sources.add(error.dependencies)
-        sources.add_files(*likely_files(asked.reference, settings))
+        sources.add_files(*likely_files(request.reference, settings))
         raise
     sources.add(built.dependencies)
-    if drift := drift_error(asked.reference, built):
+    if drift := drift_error(request.reference, built):
         report(drift)
     return built
 

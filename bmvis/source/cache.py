@@ -150,28 +150,28 @@ class Cache:
         self._absolute = lru_cache(maxsize=None)(partial(_absolute, str(cwd)))
         """Returns an absolute path: models of one project depend on the same files."""
 
-    def get(self, *asked: object) -> Reply | None:
+    def get(self, *key: object) -> Reply | None:
         """Return the reply to a request if it is still valid, else None."""
-        return self._valid(asked, _decode_reply)
+        return self._valid(key, _decode_reply)
 
-    def get_html(self, *asked: object) -> CachedHtml | None:
+    def get_html(self, *key: object) -> CachedHtml | None:
         """Return what a host wrote for an element if it is still valid, else None."""
-        return self._valid(asked, _html_decoder().decode)
+        return self._valid(key, _html_decoder().decode)
 
-    def _valid(self, asked: tuple[object, ...], decode: Callable[[bytes], _CacheEntry[_Kept]]) -> _Kept | None:
-        name = self._file_name(asked)
+    def _valid(self, key: tuple[object, ...], decode: Callable[[bytes], _CacheEntry[_Kept]]) -> _Kept | None:
+        name = self._file_name(key)
         entry = self._read(name, decode)
         if entry is None:
-            _LOG.debug("%s: not in the cache", _name(asked))
+            _LOG.debug("%s: not in the cache", _name(key))
             return None
         reason = self._change(entry)
         if reason:
-            _LOG.debug("%s: out of date, %s", _name(asked), reason)
+            _LOG.debug("%s: out of date, %s", _name(key), reason)
             return None
         self._folder.note_use(name)
         return self._with_paths(entry.built, self._absolute)
 
-    def put(self, built: Reply | CachedHtml, *asked: object) -> None:
+    def put(self, built: Reply | CachedHtml, *key: object) -> None:
         """Store the reply to a request, unless it is a failure that may not occur again.
 
         If the folder cannot be written, the build continues without the cache.
@@ -186,11 +186,11 @@ class Cache:
             self._with_paths(built, self._relative), tuple(map(self._digest, built.installed)), environment, versions
         )
         if all(versions):
-            self._folder.write(self._file_name(asked), msgspec.msgpack.encode(entry))
+            self._folder.write(self._file_name(key), msgspec.msgpack.encode(entry))
 
-    def _file_name(self, asked: tuple[object, ...]) -> str:
-        key = repr((self._code, self._below, *asked)).replace(str(self.cwd), ".")
-        return f"{fingerprint.of_bytes(key.encode(errors='surrogateescape'))}{ENTRY_SUFFIX}"
+    def _file_name(self, key: tuple[object, ...]) -> str:
+        text = repr((self._code, self._below, *key)).replace(str(self.cwd), ".")
+        return f"{fingerprint.of_bytes(text.encode(errors='surrogateescape'))}{ENTRY_SUFFIX}"
 
     def _read(self, name: str, decode: Callable[[bytes], _CacheEntry[_Kept]]) -> _CacheEntry[_Kept] | None:
         content = self._folder.read(name)
@@ -240,8 +240,8 @@ def _relative_folder(cwd: Path, folder: Path) -> str:
         return str(cwd)
 
 
-def _name(asked: tuple[object, ...]) -> str:
-    return str(asked[1] if asked[0] == "list" else asked[0])
+def _name(key: tuple[object, ...]) -> str:
+    return str(key[1] if key[0] == "list" else key[0])
 
 
 def _environment() -> str:

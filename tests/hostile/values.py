@@ -216,8 +216,8 @@ KINDS = [
                 "for n in range(3, 256):\n    try: os.write(n, b'\\xc1' * 99)\n    except OSError: pass"
             ),
             "an order to the parent": draws(
-                "from bmvis.child.processes.preload_requests import EndMessage, Wanted\nimport msgspec\n"
-                "order = msgspec.msgpack.encode(EndMessage(Wanted('no_such_module', True, ())))\n"
+                "from bmvis.child.processes.preload_requests import EndMessage, PreloadRequest\nimport msgspec\n"
+                "order = msgspec.msgpack.encode(EndMessage(PreloadRequest('no_such_module', True, ())))\n"
                 "for n in range(3, 256):\n    try: os.write(n, order)\n    except OSError: pass"
             ),
         },

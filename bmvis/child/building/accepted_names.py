@@ -23,7 +23,7 @@ _KNOWN = frozenset((*sys.stdlib_module_names, "torch"))
 """Packages from which a module imports no factory that a project gives default arguments."""
 
 
-class _Asked(NamedTuple):
+class _Query(NamedTuple):
     name: str
     """The argument."""
     modules: str
@@ -46,10 +46,10 @@ def may_be_accepted(name: str, modules: str, attribute: str) -> bool:
     files = list(islice(found, MAX_FILES + 1))
     if len(files) > MAX_FILES:
         return True
-    asked = _Asked(name, modules, attribute.rpartition(".")[2])
+    query = _Query(name, modules, attribute.rpartition(".")[2])
     named = ((_module_name(package, file.relative_to(folder)), file) for folder, file in files)
     missing = ((module, file) for module, file in named if module not in sys.modules and fnmatchcase(module, modules))
-    return any(_may_accept(file, module, asked) for module, file in missing)
+    return any(_may_accept(file, module, query) for module, file in missing)
 
 
 def _module_name(package: str, file: PurePath) -> str:
@@ -57,35 +57,35 @@ def _module_name(package: str, file: PurePath) -> str:
     return ".".join((package, *parts))
 
 
-def _may_accept(file: Path, module: str, asked: _Asked) -> bool:
+def _may_accept(file: Path, module: str, query: _Query) -> bool:
     try:
         tree = ast.parse(read_regular(file, MAX_BYTES))
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return True
     package = module if file.stem == "__init__" else module.rpartition(".")[0]
-    return any(_is_elsewhere(node, package, asked) or _has_argument(node, asked) for node in ast.walk(tree))
+    return any(_is_elsewhere(node, package, query) or _has_argument(node, query) for node in ast.walk(tree))
 
 
-def _has_argument(node: ast.AST, asked: _Asked) -> bool:
+def _has_argument(node: ast.AST, query: _Query) -> bool:
     """Return whether a function has the argument, or takes any."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return False
-    takes_any = node.args.kwarg is not None and (node.name == "__init__" or _is_asked(node.name, asked))
-    return takes_any or any(one.arg == asked.name for one in (*node.args.args, *node.args.kwonlyargs))
+    takes_any = node.args.kwarg is not None and (node.name == "__init__" or _matches(node.name, query))
+    return takes_any or any(one.arg == query.name for one in (*node.args.args, *node.args.kwonlyargs))
 
 
-def _is_elsewhere(node: ast.AST, package: str, asked: _Asked) -> bool:
-    """Return whether a name that is asked is bound to an object whose arguments are not in this source."""
+def _is_elsewhere(node: ast.AST, package: str, query: _Query) -> bool:
+    """Return whether a name of the query is bound to an object whose arguments are not in this source."""
     if isinstance(node, ast.ClassDef):
-        return _is_asked(node.name, asked) and any(ast.unparse(base) != "nn.Module" for base in node.bases)
+        return _matches(node.name, query) and any(ast.unparse(base) != "nn.Module" for base in node.bases)
     if isinstance(node, ast.Assign):
         is_other = isinstance(node.value, ast.Lambda | ast.Name | ast.Attribute) or "partial" in ast.dump(node.value)
-        return is_other and any(isinstance(one, ast.Name) and _is_asked(one.id, asked) for one in node.targets)
+        return is_other and any(isinstance(one, ast.Name) and _matches(one.id, query) for one in node.targets)
     if not isinstance(node, ast.ImportFrom):
         return False
     source = _imported_module(node, package)
-    is_known = fnmatchcase(source, asked.modules) or source.partition(".")[0] in _KNOWN
-    return not is_known and any(name == "*" or _is_asked(name, asked) for name in _bound(node))
+    is_known = fnmatchcase(source, query.modules) or source.partition(".")[0] in _KNOWN
+    return not is_known and any(name == "*" or _matches(name, query) for name in _bound(node))
 
 
 def _imported_module(node: ast.ImportFrom, package: str) -> str:
@@ -98,5 +98,5 @@ def _bound(node: ast.ImportFrom) -> Iterator[str]:
     return (alias.asname or alias.name for alias in node.names)
 
 
-def _is_asked(name: str, asked: _Asked) -> bool:
-    return fnmatchcase(name, asked.attribute)
+def _matches(name: str, query: _Query) -> bool:
+    return fnmatchcase(name, query.attribute)

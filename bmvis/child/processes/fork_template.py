@@ -22,7 +22,7 @@ from bmvis.child import replies
 from bmvis.child.processes import model_process, supervision
 from bmvis.child.processes.child_process import ChildProcess, fork
 from bmvis.child.processes.import_effects import ProcessState
-from bmvis.child.processes.preload_requests import EndMessage, Wanted
+from bmvis.child.processes.preload_requests import EndMessage, PreloadRequest
 from bmvis.child.processes.preloading import MANY, Loaded, file_states
 from bmvis.child.processes.user_process import REFUSED, enter_folder, import_own_modules
 from bmvis.child.tracking.import_tracker import ImportTracker
@@ -60,7 +60,7 @@ class Template:
     loaded: Loaded = field(default_factory=Loaded)
     tracker: ImportTracker = field(default_factory=ImportTracker)
     parts: dict[str, ChildProcess] = field(default_factory=dict)
-    routes: dict[tuple[object, ...], Wanted] = field(default_factory=dict)
+    routes: dict[tuple[object, ...], PreloadRequest] = field(default_factory=dict)
     """The library that was requested of this template, by the module of the reference."""
     not_preloadable: set[str] = field(default_factory=set)
     """Modules that cannot be preloaded: their import fails, starts threads, or changes what other models see."""
@@ -112,28 +112,28 @@ class Template:
             outcome, note = supervision.await_end(process, self.parent, job, self._pids())
             if outcome.code == REFUSED:
                 return Outcome("refused")
-            if note.wanted is None or not may_request:
+            if note.request is None or not may_request:
                 self._learn(note)
                 return outcome
-            may_request = self._extend(note.wanted)
+            may_request = self._extend(note.request)
             if self.has_changed_state:
-                return Outcome("changed", output=note.wanted.module.encode())
-            if may_request and not note.wanted.extends:
-                if note.wanted.files:
-                    self.routes[_route_key(job)] = note.wanted
-                passed = self._pass_on(job, note.wanted)
+                return Outcome("changed", output=note.request.module.encode())
+            if may_request and not note.request.extends:
+                if note.request.files:
+                    self.routes[_route_key(job)] = note.request
+                passed = self._pass_on(job, note.request)
                 if passed is not None:
                     return passed
                 may_request = False
 
-    def _route(self, job: Job) -> Wanted | None:
+    def _route(self, job: Job) -> PreloadRequest | None:
         """Return the library that the module of the reference imported before the factory call in the last build."""
-        wanted = self.routes.get(_route_key(job))
-        if wanted is None or tuple(file_states(file for file, *_ in wanted.files)) != wanted.files:
+        request = self.routes.get(_route_key(job))
+        if request is None or tuple(file_states(file for file, *_ in request.files)) != request.files:
             return None
-        return wanted
+        return request
 
-    def unwanted(self, job: Job) -> set[str]:
+    def not_preloaded(self, job: Job) -> set[str]:
         """Return the modules that no template preloads for a model, which therefore imports them itself."""
         refused = {str(refusal[0]) for refusal in self.refusals if refusal == _refusal(str(refusal[0]), job)}
         return self.not_preloadable | refused
@@ -147,34 +147,34 @@ class Template:
         if self.loaded.packages:
             self.loaded.is_unused = False
 
-    def _extend(self, wanted: Wanted) -> bool:
+    def _extend(self, request: PreloadRequest) -> bool:
         """Import a submodule that a model requests of a preloaded package; return whether to build the model again."""
-        if wanted.module in self.not_preloadable:
+        if request.module in self.not_preloadable:
             return False
-        if not wanted.extends:
+        if not request.extends:
             return True
         if self.loaded.packages and self._state is None:
-            self._state = ProcessState(wanted.module.partition(".")[0])
+            self._state = ProcessState(request.module.partition(".")[0])
         before = len(sys.modules)
         try:
-            self._import(wanted.module)
+            self._import(request.module)
         except BaseException:  # the model process raises it too, and can report where
-            self.not_preloadable.add(wanted.module)
+            self.not_preloadable.add(request.module)
         self._small = self._small + 1 if len(sys.modules) - before < MANY else 0
         if self._small == _MAX_SMALL:
             self._note_use()
         self.has_changed_state = bool(self._state and self._state.change())
         if not self._can_fork():
             os._exit(REFUSED)  # the template above then builds the model without it
-        return wanted.module not in self.not_preloadable
+        return request.module not in self.not_preloadable
 
-    def _pass_on(self, job: Job, wanted: Wanted) -> Outcome | None:
+    def _pass_on(self, job: Job, request: PreloadRequest) -> Outcome | None:
         """Let a template that has imported the requested library build the model; return None if there is none."""
-        module = wanted.module
+        module = request.module
         refusal = _refusal(module, job)
         if refusal in self.refusals:
             return None
-        job = msgspec.structs.replace(job, folders=(*job.folders, *wanted.folders))
+        job = msgspec.structs.replace(job, folders=(*job.folders, *request.folders))
         if module not in self.parts:
             if len(self.parts) >= MAX_PARTS:
                 return None
@@ -184,11 +184,11 @@ class Template:
         if outcome is not None and outcome.status == "changed":
             self.not_preloadable.add(outcome.output.decode())  # the next template with this library does not import it
             self.drop(module)
-            return self._pass_on(job, wanted)
+            return self._pass_on(job, request)
         if outcome is None:
             self.not_preloadable.add(module)
             self.drop(module)
-        elif outcome.status == "refused" and not wanted.folders:
+        elif outcome.status == "refused" and not request.folders:
             self.refusals.add(refusal)
         return None if outcome is None or outcome.status == "refused" else outcome
 

@@ -73,7 +73,7 @@ def _run_forked(template: Template, job: Job, notes: int, *, may_request: bool) 
     hide_own_modules(request)
     adapters.find_entries()  # it lists folders, which must not be recorded as accesses of the model
     template.tracker.install()
-    finder = LibraryFinder(template.loaded, lambda wanted: end(EndMessage(wanted)), template.unwanted(job))
+    finder = LibraryFinder(template.loaded, lambda request: end(EndMessage(request)), template.not_preloaded(job))
     if may_request:
         finder.install()
     answer = replies.answer(request, template.tracker)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class PreloadRequest(msgspec.Struct, frozen=True):
     """The library for which a model process ended itself, so that a template imports it."""
 
     module: str
@@ -21,7 +21,7 @@ class Wanted(msgspec.Struct, frozen=True):
 class EndMessage(msgspec.Struct, frozen=True):
     """The message of a model process to its template when it ends."""
 
-    wanted: Wanted | None = None
+    request: PreloadRequest | None = None
     loaded: tuple[str, ...] = ()
     """Libraries and submodules that it imported itself, and that are large enough to preload."""
 

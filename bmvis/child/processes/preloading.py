@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from bmvis.child import tracebacks
 from bmvis.child.building import loader
-from bmvis.child.processes.preload_requests import Wanted
+from bmvis.child.processes.preload_requests import PreloadRequest
 from bmvis.child.processes.user_process import OWN_MODULES
 from bmvis.child.tracebacks import is_library
 from bmvis.child.tracking.native_files import READERS, original
@@ -106,15 +106,17 @@ class LibraryFinder:
 
     Args:
         loaded: the imports of the template.
-        want: ends the process and sends a note to the template.
-        unwanted: modules that the template does not preload. After the first one, nothing is preloaded: the model would
-            see its libraries in another order.
+        send: ends the process and sends a note to the template.
+        not_preloaded: modules that the template does not preload. After the first one, nothing is preloaded: the model
+            would see its libraries in another order.
     """
 
-    def __init__(self, loaded: Loaded, want: Callable[[Wanted], None], unwanted: Collection[str] = frozenset()) -> None:
+    def __init__(
+        self, loaded: Loaded, send: Callable[[PreloadRequest], None], not_preloaded: Collection[str] = frozenset()
+    ) -> None:
         self._loaded = loaded
-        self._want = want
-        self._unwanted = unwanted
+        self._send = send
+        self._not_preloaded = not_preloaded
         self._is_stopped = False
         self._environment = dict(os.environ)
         self._path = list(sys.path)
@@ -132,25 +134,27 @@ class LibraryFinder:
         spec = PathFinder.find_spec(name, path, target)
         if self._is_stopped or spec is None or not is_library(spec.origin) or time.process_time() >= MAX_SECONDS:
             return spec
-        wanted = self._wanted(name, sys._getframe(1))
-        if wanted is not None and wanted.module in self._unwanted:
+        request = self._request_for(name, sys._getframe(1))
+        if request is not None and request.module in self._not_preloaded:
             self._is_stopped = True
             self._roots.clear()  # the sizes of imports are not known from here on
-        elif wanted is not None and self._is_clean():
-            self._want(wanted)
+        elif request is not None and self._is_clean():
+            self._send(request)
         return spec
 
-    def _wanted(self, name: str, frame: FrameType) -> Wanted | None:
+    def _request_for(self, name: str, frame: FrameType) -> PreloadRequest | None:
         package = name.partition(".")[0]
         seen = self._loaded.seen
         if _is_in_library_body(frame):
-            return Wanted(name, True, self._folders()) if name in seen else None
+            return PreloadRequest(name, True, self._folders()) if name in seen else None
         if package not in self._loaded.names:
-            return Wanted(package, False, self._folders(), () if _is_in_factory(frame) else tuple(_project_files()))
+            return PreloadRequest(
+                package, False, self._folders(), () if _is_in_factory(frame) else tuple(_project_files())
+            )
         root = _outermost(name, frame)
         self._roots.append((root, len(sys.modules)))
         if (self._loaded.packages and self._loaded.is_unused) or root in seen:
-            return Wanted(root, True, self._folders())
+            return PreloadRequest(root, True, self._folders())
         return None
 
     def worth_preloading(self) -> tuple[str, ...]:
