@@ -84,7 +84,7 @@ def setting_changes(
     """
     was, is_now = _values(old, with_settings), _values(new, with_settings)
     buffers = {buffer.name for module in (old, new) for buffer in module.buffers}
-    is_hidden = bool(old.extra_repr) != bool(new.extra_repr)  # that of a parametrized module is not called
+    is_hidden = bool(old.extra_repr) != bool(new.extra_repr)
     if old.type != new.type or _is_of_other_library(old, new):  # two classes have arguments of their own
         own = (MODE, *HOOKS)
         was = {name: text for name, text in was.items() if name in own or (name in is_now and not name.isdecimal())}
@@ -96,9 +96,7 @@ def setting_changes(
             continue
         if name in buffers and not (before and after and differs_in_values_only(before, after)):
             continue  # the values are not known on each device, and the change of the buffer is listed
-        if is_hidden and None in (before, after) and name in _SIZES:
-            continue
-        if is_hidden and name in _ALWAYS_SHOWN and {normal(before), normal(after)} == {None, _ALWAYS_SHOWN[name]}:
+        if is_hidden and _is_only_hidden(name, before, after):
             continue
         if name in _REPEATED or {before, after} == {None, "None"} or (name == CODE and None in (before, after)):
             continue
@@ -112,6 +110,13 @@ def setting_changes(
         found = _without_renamed_adapter(found, was, is_now)
     names = {change.name for change in found}
     return [change for change in found if not (change.name.endswith(UNREGISTERED) and _is_shown(change, names))]
+
+
+def _is_only_hidden(name: str, before: str | None, after: str | None) -> bool:
+    """Return whether one model lacks an argument because `extra_repr()` of a parametrized module is not called."""
+    if name in _SIZES:
+        return None in (before, after)
+    return name in _ALWAYS_SHOWN and {normal(before), normal(after)} == {None, _ALWAYS_SHOWN[name]}
 
 
 def _is_of_other_library(old: Module, new: Module) -> bool:
