@@ -131,7 +131,8 @@ class _Where:
         outer = former_wrapper(pair, before, after, self._kept)
         if outer is not None:
             return unwrapping(before.modules[outer])
-        return f"{moving(self.before[pair.before], self.after[pair.after])} from {pair.was or 'the root'}"
+        was, path = self.before[pair.before], self.after[pair.after]
+        return f"{moving(was, path, has_same_parent='.' not in pair.was)} from {pair.was or 'the root'}"
 
     def are_equal(self, old: Module, new: Module) -> bool:
         """Return whether two modules have the same settings, or one of them is shared and lists none."""

@@ -106,8 +106,11 @@ def setting_changes(
         if name == "padding" and _padding(was) == _padding(is_now):
             impact = "cosmetic"
         found.append(SettingChange(name, before, after, impact))
-    if new.package.startswith("peft."):
-        found = _without_renamed_adapter(found, was, is_now)
+    return _without_repeats(_without_renamed_adapter(found, was, is_now) if new.package.startswith("peft.") else found)
+
+
+def _without_repeats(found: list[SettingChange]) -> list[SettingChange]:
+    """Leave out the counts of unregistered modules whose classes another change names."""
     names = {change.name for change in found}
     return [change for change in found if not (change.name.endswith(UNREGISTERED) and _is_shown(change, names))]
 

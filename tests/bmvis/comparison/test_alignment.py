@@ -7,6 +7,7 @@ from small_models import Named
 from torch import nn
 
 from bmvis.comparison.alignment import align
+from bmvis.comparison.changes import compare_models
 from bmvis.comparison.drift import find_drift
 from bmvis.extraction.modules import capture
 
@@ -160,3 +161,6 @@ def test_modules_that_were_renamed_at_two_levels_are_not_reported_as_removed() -
         "~ h.0-2.act  GELU → SiLU",
     ]
     assert "saved optimizer states" not in drift.headline
+    page = compare_models(capture(encoder("layers", "q", "o", nn.GELU())), capture(encoder("h", "wq", "wo", nn.GELU())))
+    marks = {module.name: module.change.details for module in page.model.modules if module.change}
+    assert (marks["wq"], marks["h"]) == (("renamed from q",), ("renamed from layers",))
