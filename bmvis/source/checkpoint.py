@@ -23,7 +23,7 @@ from bmvis.model.tree import Buffer, Model, Module, Parameter
 from bmvis.source import gguf, safetensors
 from bmvis.source.checkpoint_parts import find_parts
 from bmvis.source.dependencies import file_dependencies, with_value
-from bmvis.source.other_formats import READABLE, folder_error, folders_with_checkpoints
+from bmvis.source.other_formats import READABLE, folder_error, folders_with_checkpoints, subfolders
 from bmvis.source.packed_weights import unpack_weights
 from bmvis.source.tensor_file import MAX_HEADER, StoredTensor, TensorFile, quoted, read_bytes
 from bmvis.worker.protocol import Built, Dependency
@@ -36,6 +36,8 @@ MAX_LETTERS = 500_000_000
 """Maximum number of characters in all module paths together: each module stores its whole path."""
 _WEIGHTS = ("model.safetensors", "adapter_model.safetensors", "diffusion_pytorch_model.safetensors")
 _INDEX = ".safetensors.index.json"
+_ADAPTER = "adapter_config.json"
+"""The file in a folder that PEFT saves: https://huggingface.co/docs/peft/developer_guides/checkpoint"""
 _DIGITS = re.compile(r"([0-9]+)")
 
 
@@ -75,10 +77,14 @@ class _ReadTensors(msgspec.Struct, frozen=True):
 
 def _read_folder(folder: Path) -> _ReadTensors:
     """Return the tensors of the models in a folder: of all in a pipeline, else of the only one."""
-    found = find_parts(folder, sorted(file.name for file in folder.iterdir() if file.is_file()))
+    names = sorted(file.name for file in folder.iterdir() if file.is_file())
+    found = find_parts(folder, names)
     if found is None:
+        others = subfolders(folder) if _ADAPTER in names else []
+        return msgspec.structs.replace(_read_model(folder), folders=[folder, *others])
+    if not found.parts:
         read = _read_model(folder)
-        return msgspec.structs.replace(read, folders=[folder])
+        return msgspec.structs.replace(read, files=[*read.files, found.file], folders=[folder, *found.folders])
     tensors: dict[str, StoredTensor] = {}
     types, files, notes = {"": found.type}, [found.file], [*found.notes]
     for part in found.parts:
@@ -88,7 +94,7 @@ def _read_folder(folder: Path) -> _ReadTensors:
         files += read.files
         notes += [f"{part.name}: {note}" for note in read.notes]
     _require_fits(tensors, folder)
-    return _ReadTensors(tensors, types, files, [folder, *(part.folder for part in found.parts)], tuple(notes))
+    return _ReadTensors(tensors, types, files, [folder, *found.folders], tuple(notes))
 
 
 def _below(name: str, tensor: StoredTensor) -> StoredTensor:
@@ -148,7 +154,7 @@ def _with_others(found: TensorFile, folder: Path, names: Sequence[str]) -> Tenso
     shown = {file.name for file in found.files}
     stems = {file.name.partition(".")[0] for file in found.files}
     others = [n for n in names if n.endswith(READABLE) and n not in shown and n.partition(".")[0] not in stems]
-    if "adapter_config.json" in names:
+    if _ADAPTER in names:
         others += folders_with_checkpoints(folder)
     if not others:
         return found

@@ -34,18 +34,21 @@ class CheckpointPart(msgspec.Struct, frozen=True):
 
 
 class PartList(msgspec.Struct, frozen=True):
-    """The models in a folder of several that have weights."""
+    """The models that a folder lists."""
 
     file: Path
     """The list."""
     type: str
     """The class of the whole."""
     parts: tuple[CheckpointPart, ...]
+    """Those that have weights; none if that is only a model in the folder itself."""
+    folders: tuple[Path, ...]
+    """The folders of all."""
     notes: tuple[str, ...] = ()
 
 
 def find_parts(folder: Path, names: list[str]) -> PartList | None:
-    """Return the models that a folder lists; None if it has no list, or a single model in the folder itself.
+    """Return the models that a folder lists; None if it has no list.
 
     Args:
         folder: the path of the folder.
@@ -69,10 +72,11 @@ def find_parts(folder: Path, names: list[str]) -> PartList | None:
         if name in names_of_parts[:number]:
             raise CheckpointError(f"{file} lists the module {quoted(name)} twice")
     parts = [CheckpointPart(name, _inside(folder, path, file), cls) for name, path, cls in listed]
+    folders = tuple(part.folder for part in parts)
     found = tuple(part for part in parts if _has_weights(part.folder))
-    if not found or [part.folder for part in found] == [folder]:
-        return None
-    return PartList(file, kind, found, tuple(_missing(parts)) if file.name == PIPELINE else ())
+    if [part.folder for part in found] in ([], [folder]):
+        return PartList(file, kind, (), folders)
+    return PartList(file, kind, found, folders, tuple(_missing(parts)) if file.name == PIPELINE else ())
 
 
 def _of_pipeline(file: Path) -> tuple[str, list[tuple[str, str, str]]]:

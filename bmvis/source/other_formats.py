@@ -149,10 +149,14 @@ def folder_error(folder: Path, names: Sequence[str]) -> CheckpointError:
 
 def folders_with_checkpoints(folder: Path) -> list[str]:
     """Return the names of the subfolders that contain safetensors or GGUF files, sorted by their numbers."""
-    with os.scandir(folder) as entries:
-        below = [entry.name for entry in itertools.islice((e for e in entries if e.is_dir()), _MAX_FOLDERS)]
-    found = [name for name in below if any(file.endswith(READABLE) for file in _names_in(folder / name))]
+    found = [below.name for below in subfolders(folder) if any(file.endswith(READABLE) for file in _names_in(below))]
     return sorted(found, key=lambda name: (len(name), name))
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Return the paths of the folders in a folder, at most 1,000."""
+    with os.scandir(folder) as entries:
+        return [folder / entry.name for entry in itertools.islice((e for e in entries if e.is_dir()), _MAX_FOLDERS)]
 
 
 def _names_in(folder: Path) -> list[str]:

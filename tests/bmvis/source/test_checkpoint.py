@@ -743,6 +743,38 @@ def test_other_checkpoints_of_a_folder_are_noted(tmp_path: Path) -> None:
     assert checkpoint.read(tmp_path).model.notes == ("the folder also contains extra.safetensors, second: not shown",)
 
 
+@pytest.mark.parametrize("lists", [{}, {"modules.json": SENTENCES}], ids=["adapter", "sentence-transformers"])
+@pytest.mark.parametrize("has_others", [False, True], ids=["one", "several"])
+def test_pages_depend_on_weights_that_can_appear_in_subfolders(has_others: bool, lists: dict, tmp_path: Path) -> None:
+    for name, content in ({"adapter_config.json": {}} | lists).items():
+        (tmp_path / name).write_text(json.dumps(content))
+    for name in ("1_Pooling", "2_Dense"):
+        (tmp_path / name).mkdir()
+    written(tmp_path / "model.safetensors", SOUND)
+    if has_others:
+        written(tmp_path / "1_Pooling/model.safetensors", SOUND)
+    read = checkpoint.read(tmp_path)
+    assert CurrentValues().first_change(read.dependencies) is None
+    written(tmp_path / "2_Dense/model.safetensors", SOUND)
+    assert CurrentValues().first_change(read.dependencies) is not None
+    assert checkpoint.read(tmp_path).model != read.model
+
+
+def test_pages_depend_on_weights_of_components_that_can_appear(tmp_path: Path) -> None:
+    (pipeline(tmp_path) / "text_encoder").mkdir()
+    read = checkpoint.read(tmp_path)
+    written(tmp_path / "text_encoder/model.safetensors", SOUND)
+    assert CurrentValues().first_change(read.dependencies) is not None
+
+
+def test_pages_depend_on_a_list_of_one_model(tmp_path: Path) -> None:
+    (tmp_path / "modules.json").write_text(json.dumps(SENTENCES[:1]))
+    written(tmp_path / "model.safetensors", SOUND)
+    read = checkpoint.read(tmp_path)
+    (tmp_path / "modules.json").write_text(json.dumps(SENTENCES))
+    assert CurrentValues().first_change(read.dependencies) is not None
+
+
 def test_part_that_is_named_alone_is_noted(tmp_path: Path) -> None:
     parts(tmp_path, (1, 2), 2)
     assert checkpoint.read(tmp_path).model.notes == ()
