@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -19,6 +20,9 @@ from sphinx_bmvis.link_targets import model_targets
 from sphinx_bmvis.model_list import ModelListDirective, model_pages
 from sphinx_bmvis.nodes import model_structure, model_table, table_box, table_value
 from sphinx_bmvis.table_nodes import TableNodes
+
+_BREAKS = re.compile(r"(?<=[/._])(?=\w)")
+"""The places in paths and dotted names at which a line can break."""
 
 
 class ModelTable(ModelListDirective):
@@ -120,9 +124,9 @@ class SplitCells(SphinxPostTransform):
 
 
 class AlignLatex(SphinxPostTransform):
-    """Align cells in LaTeX: numbers at their points, and cells of several columns at the left.
+    """Align cells in LaTeX: numbers at their points, and cells of several columns at the left; let long names break.
 
-    LaTeX aligns cells of several columns as the last of these columns.
+    LaTeX aligns cells of several columns as the last of these columns, and breaks no line in `module.name` or `a/path`.
     """
 
     default_priority = 6
@@ -137,6 +141,8 @@ class AlignLatex(SphinxPostTransform):
                     assert isinstance(head, nodes.entry)
                     row += _empty_cells(head)
             for entry in box.findall(nodes.entry):
+                if "bmvis-number" not in entry["classes"]:
+                    _allow_breaks(entry)
                 if "bmvis-failed" in entry["classes"]:
                     [paragraph] = entry.children
                     assert isinstance(paragraph, nodes.paragraph)
@@ -145,6 +151,16 @@ class AlignLatex(SphinxPostTransform):
                 if gap := value["cell"].gap:
                     missing = gap.replace(POINT_SPACE, ".").replace(DIGIT_SPACE, "0")
                     value += nodes.raw("", rf"\phantom{{{missing}}}", format="latex")
+
+
+def _allow_breaks(entry: nodes.entry) -> None:
+    """Let LaTeX break lines inside of paths and dotted names: a cell is narrower than many of them."""
+    for text in [text for text in entry.findall(nodes.Text) if not isinstance(text.parent, nodes.raw)]:
+        first, *others = _BREAKS.split(text)
+        broken: list[nodes.Node] = [nodes.Text(first)]
+        for part in others:
+            broken += [nodes.raw("", r"\bmvisbreak{}", format="latex"), nodes.Text(part)]
+        text.parent.replace(text, broken)
 
 
 def _empty_cells(entry: nodes.entry) -> list[nodes.entry]:

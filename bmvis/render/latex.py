@@ -34,6 +34,7 @@ _SPECIAL = {
     "_": r"\_\bmvisbreak{}",
     ".": r".\bmvisbreak{}",
     ",": r",\bmvisbreak{}",
+    "/": r"/\bmvisbreak{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",

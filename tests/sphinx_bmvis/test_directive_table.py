@@ -16,8 +16,8 @@ def small(width=8):
 def large():
     return nn.Linear(2000, 1000).requires_grad_(False)
 
-def broken():
-    raise ValueError("no weights")
+def broken(where=""):
+    raise ValueError(f"no weights{where}")
 """
 INDEX = """\
 Models
@@ -214,7 +214,9 @@ def test_wide_table_of_a_book_is_on_a_turned_page_of_its_own(nets):
 @pytest.mark.skipif(not shutil.which("latexmk"), reason="needs TeX Live")
 def test_the_book_is_typeset_without_overfull_lines(nets):
     models = "\n".join(f"   nets:small(width={width}) | Model {width} | even" for width in range(2, 82, 2))
-    long = f".. model-table::\n   :group:\n   :caption: Long\n\n{models}\n   nets:broken\n"
+    missing = f"nets_of_the_second_edition.{'of_one_family.' * 9}with_a_long_name:build"
+    lost = f"nets:broken(where=' in {'checkpoints_of_2026/' * 9}model')"
+    long = f".. model-table::\n   :group:\n   :caption: Long\n\n{models}\n   nets:broken\n   {missing}\n   {lost}\n"
     folder = nets(f"{INDEX}\n{WIDE}\n{long}").build("latex").folder
     command = ["latexmk", "-pdf", "-interaction=nonstopmode", "-halt-on-error", "smallmodels.tex"]
     done = subprocess.run(command, cwd=folder, capture_output=True, timeout=500)
