@@ -245,5 +245,10 @@ def a_type(thing: object) -> str:
     return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
 
 
+def short_text(text: str, width: int = 120) -> str:
+    """Return a text for an error message, which ends with an ellipsis if it has more than `width` characters."""
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
 def _rebuild(cls: type[BmvisError], message: str, hint: str, detail: str) -> BmvisError:
     return cls(message, hint=hint, detail=detail)

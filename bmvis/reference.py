@@ -17,37 +17,25 @@ from typing import Any
 
 import msgspec
 
-from bmvis.errors import InvalidReferenceError
+from bmvis.errors import InvalidReferenceError, short_text
 from bmvis.lazy_regex import lazy_regex
-from bmvis.reference_arguments import parse_argument
+from bmvis.malformed_references import EXAMPLE, hint_for_names, hint_for_no_colon, hint_for_path
+from bmvis.reference_arguments import DOTTED, parse_argument
 from bmvis.untrusted.file_names import readable
 
 MAX_LENGTH = 4096
 """Maximum length of a reference, in characters. People type references; a literal of a megabyte is an attack."""
 
-DOTTED = lazy_regex(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _NAME = lazy_regex(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _CALLED = lazy_regex(rf"\s*{DOTTED.pattern}\s*\(")
 """`config:build()`, with a call, refers to a Python module with the name `config`, not to a file."""
 KEY = lazy_regex(r"""\[\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:0|-?[1-9]\d*)(?=\s*\]\s*(?:[(\[]|$)))\s*\]\s*""")
 """A constant subscript: `["net_5"]` or `[18]`. Another bracket is part of a pattern."""
 _CALLABLE = lazy_regex(rf"(?P<attribute>[^(\[]*)(?P<keys>(?:{KEY.pattern})*)(?P<call>\(.*)?", re.DOTALL)
-_TYPOGRAPHIC = tuple("“”„‘’«»")
-"""Quotes that word processors write."""
-_TITLED = lazy_regex(r"([^<>]+)<([^<>]+:[^<>]+)>")
-_OPTION = lazy_regex(r"(?<=[\w)\]]\s):?[a-z-]+(?::\s|=)[^()]*$")
-_FIELD = lazy_regex(r"[a-z-]+:(\s|$)")
-"""An option of a directive, after its first colon."""
-_BARE_KEY = lazy_regex(rf"({DOTTED.pattern})\[\s*([\w.-]+)\s*\](.*)", re.DOTALL)
-"""A key without quotes: `ZOO[small]`."""
-"""An option at the end of a reference: `depth=2`, `:depth: 2`, or `depth: 2`."""
 _ABSOLUTE = lazy_regex(r"(?:[A-Za-z]:)?[\\/]|~|file://")
 """The start of an absolute path, also of Windows."""
-_WEIGHTS = (".safetensors", ".safetensors.index.json", ".gguf", ".pt", ".pth", ".ckpt")
-_FACTORY = "factory"
 _CONFIG_FACTORY = "bmvis.child.transformers_config", "build_from_config"
 """The module and name of the factory of `config:` references."""
-_EXAMPLE = "write package.module:factory or package.module:factory(layers=2)"
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -103,7 +91,7 @@ def parse_reference(text: str) -> Reference:
     """
     text = text.strip()
     if not text:
-        raise InvalidReferenceError("the factory reference is empty", hint=_EXAMPLE)
+        raise InvalidReferenceError("the factory reference is empty", hint=EXAMPLE)
     if len(text) > MAX_LENGTH:
         raise InvalidReferenceError(
             f"the factory reference is {len(text):,} characters long",
@@ -116,15 +104,17 @@ def parse_reference(text: str) -> Reference:
     module, colon, call = text.partition(":")
     parts = _CALLABLE.fullmatch(call)
     if _ABSOLUTE.match(text):
-        raise InvalidReferenceError(f"{short_text(text)!r} is a path, not a factory reference", hint=_path_hint(text))
+        raise InvalidReferenceError(
+            f"{short_text(text)!r} is a path, not a factory reference", hint=hint_for_path(text)
+        )
     module, attribute = module.strip(), (parts["attribute"] if parts else call.partition("(")[0]).strip()
     if not colon:
-        raise InvalidReferenceError(f"no ':' in the factory reference {text!r}", hint=_colon_hint(text) or _EXAMPLE)
+        raise InvalidReferenceError(f"no ':' in the factory reference {text!r}", hint=hint_for_no_colon(text))
     for part, what in ((module, "module"), (attribute, "callable")):
         if not DOTTED.fullmatch(part):
             raise InvalidReferenceError(
                 f"{part!r} is not a valid {what} name in the factory reference {text!r}",
-                hint=_file_hint(module, call.strip()) or _surplus_hint(text) or _name_hint(module, call) or _EXAMPLE,
+                hint=hint_for_names(text, module, call),
             )
     assert parts is not None, "a text that does not match has no valid callable name"
     keys = constant_keys(parts["keys"])
@@ -137,80 +127,6 @@ def parse_reference(text: str) -> Reference:
 def constant_keys(text: str) -> tuple[str | int, ...]:
     """Return the values of subscripts that `KEY` matches, such as `["bert"][0]`."""
     return tuple(ast.literal_eval(found[1]) for found in KEY.finditer(text))
-
-
-def _path_hint(text: str) -> str:
-    """Return the reference for an absolute path of a Python file, with what it needs, or of a weight file."""
-    if hint := _weights_hint(text):
-        return hint
-    file, _, call = re.split(r"[\\/]", text)[-1].partition(":")
-    module = file.removesuffix(".py")
-    if not DOTTED.fullmatch(module):
-        return _EXAMPLE
-    return f"write {short_text(f'{module}:{call or _FACTORY}')!r}, and add the folder that contains {file} to `path`"
-
-
-def _colon_hint(text: str) -> str:
-    """Return the reference for a dotted name such as `package.module.Unet`, or the path of a file; or ''."""
-    if text.endswith(".py"):
-        return _file_hint(text, _FACTORY)
-    if hint := _weights_hint(text):
-        return hint
-    name, bracket, rest = text.partition("(")
-    module, _, attribute = name.strip().rpartition(".")
-    return _suggestion(module, f"{attribute}{bracket}{rest}") if module and DOTTED.fullmatch(name.strip()) else ""
-
-
-def _weights_hint(text: str) -> str:
-    """Return the reference for the path of a weight file, or of a `config.json`; or ''."""
-    name = re.split(r"[\\/]", text)[-1].lower()
-    kind = "config" if name == "config.json" else "checkpoint"
-    return _suggestion(kind, text) if kind == "config" or name.endswith(_WEIGHTS) else ""
-
-
-def _file_hint(module: str, call: str) -> str:
-    """Return the reference for the path of a Python file, such as `src/package/module.py:Unet`, or ''."""
-    parts = [part for part in module.removesuffix(".py").replace("\\", "/").split("/") if part not in ("", ".", "..")]
-    if not module.endswith(".py") and len(parts) < 2:
-        return ""
-    name = ".".join(parts[1:] if parts[:1] == ["src"] and len(parts) > 1 else parts).removesuffix(".__init__")
-    return _suggestion(name, call) if DOTTED.fullmatch(name) else ""
-
-
-def _surplus_hint(text: str) -> str:
-    """Return how to write a reference in quotes, behind a title as in a toctree, or before `depth=2`; or ''."""
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`":
-        return "remove the quotes"
-    if text[:1] in _TYPOGRAPHIC or text[-1:] in _TYPOGRAPHIC:
-        return "write straight quotes, or none"
-    if titled := _TITLED.fullmatch(text):
-        title, reference = (short_text(part.strip()) for part in titled.groups())
-        return f"in a gallery or table, write '{reference} | {title}'; elsewhere, write {reference!r} alone"
-    option = _OPTION.search(text)
-    return f"write {short_text(option[0])!r} as an option, apart from the reference" if option else ""
-
-
-def _name_hint(module: str, call: str) -> str:
-    """Return what to write instead of a relative module name, a pattern, a list, a bare key, or `zoo::net`; or ''."""
-    if module[:2] in ("- ", "* ", "+ "):
-        return f"remove the list marker {module[0]!r}"
-    if not module and _FIELD.match(call):
-        return "write options above the lines that name models"
-    if "," in call.partition("(")[0]:
-        return "write each reference on a line of its own"
-    if module[:1] == "." and re.fullmatch(rf"\.+({DOTTED.pattern})?", module):
-        return f"write the whole name of the module: package.{module.lstrip('.') or 'module'}:{call.strip()}"
-    if call.startswith(":"):
-        return _suggestion(module, call.lstrip(": "))
-    if "*" in call.partition("(")[0]:
-        return "a pattern names several models: write it in a gallery or table, and here one of its models"
-    if key := _BARE_KEY.fullmatch(call.strip()):
-        return _suggestion(module, f'{key[1]}["{key[3]}"]{key[4]}')
-    return ""
-
-
-def _suggestion(module: str, call: str) -> str:
-    return f"did you mean {short_text(f'{module}:{call}')!r}?"
 
 
 def is_name(text: str) -> bool:
@@ -254,7 +170,7 @@ def parse_call(text: str, call: str) -> ast.Call:
         node = ast.parse(call.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", None) or type(error).__name__
-        raise InvalidReferenceError(f"cannot parse the call in {short_text(text)!r}: {reason}", hint=_EXAMPLE) from None
+        raise InvalidReferenceError(f"cannot parse the call in {short_text(text)!r}: {reason}", hint=EXAMPLE) from None
     return require_single_call(text, node)
 
 
@@ -302,8 +218,3 @@ def _literal(node: ast.expr, text: str) -> Any:
             hint="arguments can be numbers, strings, True, False, None, lists, tuples, sets, dicts, torch data types,"
             " and enum members or classes that the parameter takes; for anything else, write a factory",
         ) from None
-
-
-def short_text(text: str, width: int = 120) -> str:
-    """Return a text for an error message, which ends with an ellipsis if it has more than `width` characters."""
-    return text if len(text) <= width else text[: width - 1] + "…"

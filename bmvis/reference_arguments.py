@@ -14,6 +14,10 @@ from typing import Any
 
 import msgspec
 
+from bmvis.lazy_regex import lazy_regex
+
+DOTTED = lazy_regex(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+"""A dotted name, such as `torch.bfloat16`."""
 MAX_BITS = 64
 """Maximum size of an integer that arithmetic yields. Constants that are written out have no limit."""
 _OPERATORS: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {

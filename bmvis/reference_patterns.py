@@ -6,18 +6,10 @@ import ast
 
 import msgspec
 
-from bmvis.errors import InvalidReferenceError
+from bmvis.errors import InvalidReferenceError, short_text
 from bmvis.lazy_regex import lazy_regex
-from bmvis.reference import (
-    DOTTED,
-    KEY,
-    MAX_LENGTH,
-    Reference,
-    argument_values,
-    parse_call,
-    require_single_call,
-    short_text,
-)
+from bmvis.reference import KEY, MAX_LENGTH, Reference, argument_values, parse_call, require_single_call
+from bmvis.reference_arguments import DOTTED
 
 _PATTERN = lazy_regex(r"[\w*?!\[\]-]+")
 _ALL_KEYS = lazy_regex(rf"({DOTTED.pattern})\[\*\]")

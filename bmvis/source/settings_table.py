@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from bmvis.errors import ProjectError, nearest
+from bmvis.errors import ProjectError, nearest, short_text
 from bmvis.options.definitions import BY_NAME
 from bmvis.untrusted.log_text import one_line
 
@@ -70,7 +70,7 @@ def settings_of_table(written: object, kind: type[_Table], where: str, *, hint: 
 def _shown(value: object) -> str:
     """Return a value in the syntax of TOML, shortened."""
     text = str(value).lower() if isinstance(value, bool) else repr(value)
-    return one_line(text if len(text) <= 60 else f"{text[:59]}…")
+    return one_line(short_text(text, 60))
 
 
 def _keys(kind: type[msgspec.Struct]) -> str:
