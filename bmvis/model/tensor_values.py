@@ -48,10 +48,10 @@ def only_values(text: str) -> str:
 
 
 def _plain(match: re.Match[str]) -> str:
-    values = [text for text in _split(match) if not text.startswith((CHECKSUM, _DIGEST))]
-    if not values:
+    listed = _Values.of(_split(match)).listed
+    if not listed:
         return match[0]
-    text = ", ".join(values)
+    text = ", ".join(listed)
     return text if match[1].endswith("[]") else f"[{text}]"
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from torch import nn
 
 from bmvis.extraction import introspection
-from bmvis.extraction.settings.class_settings import constants, method_constants
+from bmvis.extraction.settings.class_settings import called_methods, constants, method_constants
 from bmvis.extraction.settings.project_code import class_attributes_of, is_namespace, is_of_project
 
 MAX_WRAPPERS = 8
@@ -46,7 +46,8 @@ def _constants_of_method(method: MethodType) -> Iterable[tuple[str, Any]]:
 
 def _constants_of_call(cls: type, name: str) -> Iterable[tuple[str, Any]]:
     """Return the constants of a method of a class of the project, such as defaults, and those of what it calls."""
-    return [(key.removeprefix(f"{name}."), value) for key, value in method_constants(cls, (name,)).items()]
+    found = method_constants(called_methods(cls, (name,)))
+    return [(key.removeprefix(f"{name}."), value) for key, value in found.items()]
 
 
 def _in_closure(function: Any) -> list[tuple[str, Any]]:

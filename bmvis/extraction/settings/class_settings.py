@@ -11,7 +11,7 @@ import abc
 import dis
 import enum
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -37,6 +37,8 @@ _GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME")
 _ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD")
 _MAX_FUNCTIONS = 50
 """Functions that are read for one method."""
+CalledMethods = Sequence[tuple[str, FunctionType]]
+"""Methods with their names."""
 _ABSENT = object()
 _FORWARD = frozenset(("forward", "__call__"))
 _PLAIN_METACLASSES = (type, abc.ABCMeta, type(torch.autograd.Function))
@@ -53,23 +55,35 @@ def class_settings(cls: type, called: Set[str] = frozenset()) -> dict[str, Any]:
         cls: the class of a module.
         called: the names of other methods that the model calls if a class has them.
     """
-    found = {name: value for name, value in class_attributes_of(cls).items() if name in names_of_calls(cls, called)}
-    return found | method_constants(cls, called | _FORWARD)
+    methods = called_methods(cls, called | _FORWARD)
+    mentioned = mentioned_names(methods)
+    found = {name: value for name, value in class_attributes_of(cls).items() if name in mentioned}
+    return found | method_constants(methods)
 
 
 def names_of_calls(cls: type, called: Set[str]) -> frozenset[str]:
     """Return the names of attributes and methods that `forward` of a class mentions, and what it calls."""
-    return mentioned_by(cls, called | _FORWARD)
+    return mentioned_names(called_methods(cls, called | _FORWARD))
 
 
-def method_constants(cls: type, called: Iterable[str]) -> dict[str, Any]:
-    """Return the constants of methods of a class of the project, and of the methods that those call: `apply.factor`."""
-    return {f"{name}.{key}": value for name, method in _called_methods(cls, called) for key, value in constants(method)}
+def method_constants(methods: CalledMethods) -> dict[str, Any]:
+    """Return the constants of methods by their names: `apply.factor`."""
+    return {f"{name}.{key}": value for name, method in methods for key, value in constants(method)}
 
 
-def mentioned_by(cls: type, called: Iterable[str]) -> frozenset[str]:
-    """Return the names in the code of methods of a class of the project, and of the methods that those call."""
-    return frozenset(name for _, method in _called_methods(cls, called) for name in _mentioned_names(method.__code__))
+def mentioned_names(methods: CalledMethods) -> frozenset[str]:
+    """Return the names in the code of methods."""
+    return frozenset(name for _, method in methods for name in _mentioned_names(method.__code__))
+
+
+def called_methods(cls: type, called: Iterable[str]) -> CalledMethods:
+    """Return methods of a class of the project, and those that they mention, with their names.
+
+    Args:
+        cls: the class.
+        called: the names of methods that are called if the class has them.
+    """
+    return list(_called_methods(cls, called))
 
 
 def _called_methods(cls: type, called: Iterable[str]) -> Iterator[tuple[str, FunctionType]]:

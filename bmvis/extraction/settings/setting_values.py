@@ -9,11 +9,11 @@ from __future__ import annotations
 import datetime
 import enum
 import functools
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from fractions import Fraction
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -21,7 +21,7 @@ from torch import nn
 from bmvis.extraction import introspection
 from bmvis.extraction.settings.callable_names import callable_name, native_name
 from bmvis.extraction.settings.callable_values import is_called, values_of_call
-from bmvis.extraction.settings.class_settings import mentioned_by, method_constants
+from bmvis.extraction.settings.class_settings import called_methods, mentioned_names, method_constants
 from bmvis.extraction.settings.config_objects import is_config, values_of
 from bmvis.extraction.settings.module_references import NO_REFERENCES, ModuleReferences
 from bmvis.extraction.settings.object_parts import Written, parts, public_attributes, unwrapped
@@ -100,11 +100,10 @@ def entries(
     if inner is not None:
         if not issubclass(type(value), dict):
             yield name, f"{callable_name(type(value))}()"
-            called |= mentioned_by(type(value), called)
-        for key, item in inner:
+        for key, item in inner.items:
             text = _key(key, _ReadState())
             if text is not None:
-                yield from entries(f"{name}.{text}", item, references, called, (*outer, value))
+                yield from entries(f"{name}.{text}", item, references, inner.called, (*outer, value))
         return
     if is_volatile(name, value):
         return
@@ -113,17 +112,26 @@ def entries(
         yield name, found
 
 
-def _inner(value: Any, called: Set[str]) -> Iterable[tuple[Any, Any]] | None:
-    """Return the entries of a dictionary, or the attributes of an object, that are settings of their own."""
+class _Inner(NamedTuple):
+    """The values inside a dictionary or an object, which are settings of their own."""
+
+    items: Iterable[tuple[Any, Any]]
+    called: frozenset[str]
+    """The names of methods that are called of these values if they have them."""
+
+
+def _inner(value: Any, called: frozenset[str]) -> _Inner | None:
+    """Return the entries of a dictionary, or the attributes of an object; None for values that are one setting."""
     if issubclass(type(value), dict):
-        return dict.items(value) if dict.__len__(value) <= MAX_ENTRIES else None
+        return _Inner(dict.items(value), called) if dict.__len__(value) <= MAX_ENTRIES else None
     if issubclass(type(value), _PLAIN) or is_config(type(value)) or is_called(type(value)):
         return None
     found = public_attributes(value)
     if found is None:
         return None
-    found = [*found, *method_constants(type(value), called).items()]
-    return found if found and len(found) <= MAX_ENTRIES else None
+    methods = called_methods(type(value), called)
+    found = [*found, *method_constants(methods).items()]
+    return _Inner(found, called | mentioned_names(methods)) if found and len(found) <= MAX_ENTRIES else None
 
 
 def _key(key: Any, state: _ReadState) -> str | None:
@@ -216,16 +224,15 @@ def _object(value: Any, name: str, state: _ReadState) -> str | None:
     if issubclass(type(value), torch.Tensor):
         found = found._replace(values=(*found.values, *map(Written, state.references.values(value))))
     called = state.called
-    if is_object(value):
-        found = found._replace(named=(*found.named, *method_constants(type(value), called).items()))
-        state.called = called | mentioned_by(type(value), called)
+    methods = called_methods(type(value), called) if is_object(value) else ()
+    found = found._replace(named=(*found.named, *method_constants(methods).items()))
     count = len(found.values) + len(found.named)
     if count > state.items_left or any(value is one for one in state.outer):
-        state.called = called
         return f"{found.name}({UNKNOWN})"
     state.items_left -= count
     state.levels_left -= 1
     state.outer.append(value)
+    state.called = called | mentioned_names(methods)
     items = [item if type(item) is Written else _text(item, name, state) or UNKNOWN for item in found.values]
     text = ", ".join([*items, *_named_texts(found.named, state)])
     state.outer.pop()
