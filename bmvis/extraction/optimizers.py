@@ -17,7 +17,8 @@ from torch import nn
 from bmvis.errors import FactoryError, a_type
 from bmvis.extraction import introspection
 from bmvis.extraction.modules import LiveModel
-from bmvis.extraction.settings.setting_values import entries, text_of
+from bmvis.extraction.settings.attribute_settings import entries
+from bmvis.extraction.settings.setting_values import text_of
 from bmvis.extraction.shortened import cut, digest, first_pairs
 from bmvis.model.optimizer import Optimizer, ParameterGroup
 from bmvis.model.tree import Parameter

@@ -15,6 +15,7 @@ from typing import Any
 from torch import nn
 
 from bmvis.extraction import introspection
+from bmvis.extraction.settings.attribute_settings import entries
 from bmvis.extraction.settings.config_objects import (
     ATTRIBUTES,
     LIBRARIES,
@@ -24,7 +25,7 @@ from bmvis.extraction.settings.config_objects import (
     values_of,
 )
 from bmvis.extraction.settings.project_code import is_of_project
-from bmvis.extraction.settings.setting_values import entries, text_of
+from bmvis.extraction.settings.setting_values import text_of
 from bmvis.extraction.shortened import first_pairs, number_and_digest
 from bmvis.model.settings import GENERATION, Configuration, normal
 from bmvis.untrusted import user_text

@@ -15,12 +15,12 @@ from torch import nn
 
 from bmvis.extraction import introspection
 from bmvis.extraction.attribute_kinds import HASHED, keys, zeros
+from bmvis.extraction.settings.attribute_settings import entries
 from bmvis.extraction.settings.class_settings import class_settings, names_of_calls
 from bmvis.extraction.settings.config_objects import adapter_configs, is_config
 from bmvis.extraction.settings.hooks import hook_settings, hook_slots
 from bmvis.extraction.settings.module_references import NO_REFERENCES, ModuleReferences
 from bmvis.extraction.settings.project_code import is_of_project
-from bmvis.extraction.settings.setting_values import entries
 from bmvis.extraction.settings.torch_layers import is_torch_layer, layer_defaults, setting_attributes
 from bmvis.extraction.shortened import first_pairs
 from bmvis.model.settings import DEFAULT, MODE, arguments, normal

@@ -9,22 +9,22 @@ from __future__ import annotations
 import datetime
 import enum
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
 
 from bmvis.extraction import introspection
 from bmvis.extraction.settings.callable_names import callable_name, native_name
-from bmvis.extraction.settings.callable_values import is_called, values_of_call
+from bmvis.extraction.settings.callable_values import values_of_call
 from bmvis.extraction.settings.class_settings import called_methods, mentioned_names, method_constants
 from bmvis.extraction.settings.config_objects import is_config, values_of
 from bmvis.extraction.settings.module_references import NO_REFERENCES, ModuleReferences
-from bmvis.extraction.settings.object_parts import Written, parts, public_attributes, unwrapped
+from bmvis.extraction.settings.object_parts import Written, parts, unwrapped
 from bmvis.extraction.settings.plain_texts import MAX_READ, MAX_STRING, is_volatile, number_text, string_text
 from bmvis.extraction.settings.project_code import is_object
 from bmvis.extraction.shortened import digest
@@ -39,10 +39,6 @@ MAX_NESTED_TEXT = 1_000
 MAX_ITEMS = 65_536
 """Maximum number of items of a sequence or dictionary, including those of nested ones. Of a larger one, only the number
 is recorded."""
-MAX_ENTRIES = 64
-"""Maximum number of entries of a dictionary that are settings of their own; a larger one is one setting."""
-MAX_NESTING = 3
-"""Maximum depth of dictionaries whose entries are settings of their own; a deeper one is one setting."""
 UNKNOWN = "?"
 """In place of an item of a sequence that is not recorded."""
 MAX_FUNCTIONS = 32
@@ -51,7 +47,6 @@ MAX_LEVELS = 8
 """Maximum depth of sequences and dictionaries in a value."""
 _WITH_PARTIAL = frozenset(("torch.ao.quantization.observer", "torch.ao.quantization.fake_quantize"))
 """Where the class is defined that keeps the observer of a `QConfig` with its arguments, in the attribute `p`."""
-_PLAIN = (int, float, str, bytes, list, tuple, set, frozenset, enum.Enum, type(None))
 _SCALARS = (int, float, str, bytes, enum.Enum, type(None))
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType, type, functools._lru_cache_wrapper)
 _REPR_TYPES = frozenset(
@@ -79,69 +74,28 @@ class _ReadState:
         """Whether a value inside a function is read."""
 
 
-def entries(
-    name: str,
-    value: Any,
-    references: ModuleReferences = NO_REFERENCES,
-    called: frozenset[str] = frozenset(),
-    outer: tuple[Any, ...] = (),
-) -> Iterator[tuple[str, str]]:
-    """Yield the settings of one attribute: one, several for a dictionary or an object, none if it is not recorded.
-
-    Args:
-        name: the name of the attribute.
-        value: its value.
-        references: the names of the modules of the model.
-        called: the names of methods whose constants are recorded if an object has them.
-        outer: the dictionaries and objects that contain the value.
-    """
-    value = unwrapped(value)
-    inner = _inner(value, called) if len(outer) < MAX_NESTING and not any(value is one for one in outer) else None
-    if inner is not None:
-        if not issubclass(type(value), dict):
-            yield name, f"{callable_name(type(value))}()"
-        for key, item in inner.items:
-            text = _key(key, _ReadState())
-            if text is not None:
-                yield from entries(f"{name}.{text}", item, references, inner.called, (*outer, value))
-        return
-    if is_volatile(name, value):
-        return
-    found = _text(value, name, _ReadState(references, called))
-    if found is not None:
-        yield name, found
-
-
-class _Inner(NamedTuple):
-    """The values inside a dictionary or an object, which are settings of their own."""
-
-    items: Iterable[tuple[Any, Any]]
-    called: frozenset[str]
-    """The names of methods that are called of these values if they have them."""
-
-
-def _inner(value: Any, called: frozenset[str]) -> _Inner | None:
-    """Return the entries of a dictionary, or the attributes of an object; None for values that are one setting."""
-    if issubclass(type(value), dict):
-        return _Inner(dict.items(value), called) if dict.__len__(value) <= MAX_ENTRIES else None
-    if issubclass(type(value), _PLAIN) or is_config(type(value)) or is_called(type(value)):
-        return None
-    found = public_attributes(value)
-    if found is None:
-        return None
-    methods = called_methods(type(value), called)
-    found = [*found, *method_constants(methods).items()]
-    return _Inner(found, called | mentioned_names(methods)) if found and len(found) <= MAX_ENTRIES else None
-
-
 def _key(key: Any, state: _ReadState) -> str | None:
     """Return the text of a key of a dictionary; None if it is not recorded."""
     return user_text.safe_text(str.__str__(key)) if type(key) is str else _text(key, "", state)
 
 
-def text_of(value: Any, name: str = "") -> str | None:
-    """Return the text of a value; None if it is not recorded."""
-    return _text(value, name, _ReadState())
+def text_of(
+    value: Any, name: str = "", references: ModuleReferences = NO_REFERENCES, called: frozenset[str] = frozenset()
+) -> str | None:
+    """Return the text of a value; None if it is not recorded.
+
+    Args:
+        value: the value.
+        name: the name of its setting.
+        references: the names of the modules of the model.
+        called: the names of methods whose constants are recorded if an object has them.
+    """
+    return _text(value, name, _ReadState(references, called))
+
+
+def key_text(key: Any) -> str | None:
+    """Return the text of a key of a dictionary; None if it is not recorded."""
+    return _key(key, _ReadState())
 
 
 def _text(value: Any, name: str, state: _ReadState) -> str | None:
