@@ -17,7 +17,8 @@ from bmvis.comparison.configuration_changes import configuration_changes
 from bmvis.comparison.lines import DriftLine, fact_line
 from bmvis.comparison.module_changes import module_changes
 from bmvis.comparison.moves import former_wrapper, moving, unwrapping, wrapping
-from bmvis.comparison.setting_changes import is_position, setting_changes, setting_fact
+from bmvis.comparison.setting_changes import is_position, setting_changes
+from bmvis.comparison.setting_facts import setting_fact
 from bmvis.comparison.setting_lines import Placed
 from bmvis.comparison.sizes import resized
 from bmvis.comparison.tensor_changes import ChangedFact, facts_of

@@ -12,8 +12,8 @@ from bmvis.comparison.setting_changes import (
     is_size,
     name_words,
     related,
-    setting_fact,
 )
+from bmvis.comparison.setting_facts import setting_fact
 from bmvis.comparison.setting_lines import Placed
 from bmvis.model.settings import GENERATION, Configuration, normal
 from bmvis.model.tree import Model

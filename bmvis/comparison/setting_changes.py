@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Set
 from itertools import product
 from typing import NamedTuple
 
-from bmvis.comparison.changed_items import changed_items
-from bmvis.comparison.tensor_changes import ChangedFact, Impact, changed
+from bmvis.comparison.tensor_changes import Impact
 from bmvis.model.settings import (
     CODE,
     DEFAULT,
@@ -18,10 +17,9 @@ from bmvis.model.settings import (
     function_name,
     items_of,
     normal,
-    short_names,
     without_digest,
 )
-from bmvis.model.tensor_values import differs_in_values_only, has_equal_values, only_values
+from bmvis.model.tensor_values import differs_in_values_only, has_equal_values
 from bmvis.model.tree import Module
 
 _OFF = "gradient_checkpointing"
@@ -232,47 +230,6 @@ def is_position(change: SettingChange, old_path: str, new_path: str) -> bool:
     names = zip(reversed(old_path.split(".")), reversed(new_path.split(".")), strict=False)
     moved = [int(b) - int(a) for a, b in names if a.isdecimal() and b.isdecimal()]
     return int(change.after or 0) - int(change.before or 0) in moved
-
-
-def setting_fact(change: SettingChange, absent: str) -> ChangedFact:
-    """Return the fact that a setting changed: `stride: (1, 1) → (2, 2)`.
-
-    Args:
-        change: the change.
-        absent: the text for a setting that is not set, such as `none`.
-    """
-    if change.name == MODE:
-        modes = {"True": "training mode", "False": "eval mode", None: ""}
-        now, was = modes.get(change.after), modes.get(change.before)
-        return ChangedFact(f"now in {now}" if now else f"no longer in {was}", change.impact, False, topic=MODE)
-    name = "" if change.name.isdecimal() else change.name
-    if is_hooks(name):
-        owner, dot, kind = name.rpartition(".")
-        name = owner + dot + kind.replace("_", " ")
-    if is_hooks(change.name) or change.name.endswith(UNREGISTERED):
-        absent = "none"  # neither hooks nor unregistered modules have a default
-    was, is_now = change.before, change.after
-    is_of_tensors = bool(was and is_now) and differs_in_values_only(was or "", is_now or "")
-    if is_of_tensors:
-        was, is_now = only_values(was or ""), only_values(is_now or "")
-    before, after = shown(was, absent), shown(is_now, absent)
-    short, short_after = short_names(before), short_names(after)
-    if before == after or short != short_after:  # else only the module of a function or class differs
-        before, after = short, short_after
-    if before == after and is_of_tensors:
-        after += " with other values between them"
-    elif before == after:  # only the digests differ
-        after = re.sub(r"(?<=\d )(?=values|characters|modules?\b|tensors?\b)", "other ", after, count=1)
-    name, before, after = changed_items(name, before, after)
-    return changed(before, after, change.impact, name=name, topic=change.name)
-
-
-def shown(text: str | None, absent: str) -> str:
-    """Return the text of a value for people."""
-    if text is None:
-        return absent
-    plain = normal(text) if text[:1] == "'" else text
-    return without_digest(function_name(text) or plain or text)
 
 
 def related(setting: str, type_: str, name: str) -> bool:

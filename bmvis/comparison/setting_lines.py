@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bmvis.comparison.lines import DriftLine, fact_line
-from bmvis.comparison.setting_changes import SettingChange, name_words, setting_fact
+from bmvis.comparison.setting_changes import SettingChange, name_words
+from bmvis.comparison.setting_facts import setting_fact
 from bmvis.model.labels import common_path, merge_all, merged_path, split_number
 
 MAX_LINES = 2
