@@ -1,6 +1,6 @@
 """Edits of what other processes read: commands, scripts, new interpreters, git."""
 
-from stale_pages.edits import Row, commit, write
+from stale_pages.edits import Row, commit, set_mode, write
 
 CALL = "import subprocess; width = int(subprocess.check_output({}))"
 
@@ -74,7 +74,7 @@ STALE = {
     ),
     "command in a folder": Row(
         "import shutil; width = 4 if shutil.which('tool', path=str(ROOT / 'bin')) else 3",
-        lambda root: (root / "bin/tool").chmod(0o755),
+        set_mode("bin/tool", 0o755),
         {"bin/tool": ""},
     ),
     "file in the code of a command": Row(
@@ -95,7 +95,7 @@ STALE = {
         "import subprocess; width = int(subprocess.check_output(['./read_width'], cwd=ROOT / 'scripts'))",
         write("scripts/width.txt", "4"),
         {"scripts/width.txt": "3", "scripts/read_width": "#!/bin/sh\ncat width.txt\n"},
-        before=lambda root: (root / "scripts/read_width").chmod(0o755),
+        before=set_mode("scripts/read_width", 0o755),
     ),
     "module of a package that a script imports": Row(
         "import subprocess; width = int(subprocess.check_output([sys.executable, ROOT / 'scripts/main.py']))",

@@ -44,6 +44,16 @@ def write_at_the_same_time(name: str, text: str) -> Callable[[Path], object]:
     return edit
 
 
+def set_time(name: str, seconds: float | None = None) -> Callable[[Path], object]:
+    """Return an edit of the time of a file, in seconds; None is now."""
+    return lambda root: os.utime(root / name, None if seconds is None else (seconds, seconds))
+
+
+def set_mode(name: str, mode: int) -> Callable[[Path], object]:
+    """Return an edit of the permissions of a file."""
+    return lambda root: (root / name).chmod(mode)
+
+
 def write_older(name: str, text: str) -> Callable[[Path], object]:
     def edit(root: Path) -> None:
         (root / name).write_text(text)

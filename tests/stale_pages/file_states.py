@@ -1,7 +1,5 @@
 """Edits of the state of files and folders: links, times, permissions, sizes and kinds."""
 
-import os
-
 from stale_pages.edits import (
     Row,
     all_of,
@@ -12,6 +10,8 @@ from stale_pages.edits import (
     point_elsewhere,
     remove,
     replace_by_folder,
+    set_mode,
+    set_time,
     write,
     write_at_the_same_time,
     write_older,
@@ -87,27 +87,27 @@ STALE = {
     ),
     "permission to execute": Row(
         "width = 4 if os.access(ROOT / 'data/access.sh', os.X_OK) else 3",
-        lambda root: (root / "data/access.sh").chmod(0o755),
+        set_mode("data/access.sh", 0o755),
         {"data/access.sh": ""},
     ),
     "permissions": Row(
         "width = 4 if (ROOT / 'data/mode.sh').stat().st_mode & 0o111 else 3",
-        lambda root: (root / "data/mode.sh").chmod(0o755),
+        set_mode("data/mode.sh", 0o755),
         {"data/mode.sh": ""},
     ),
     "newest file": Row(
         "width = int(max((ROOT / 'newest').iterdir(), key=os.path.getmtime).name)",
-        lambda root: os.utime(root / "newest/4", (3e9, 3e9)),
+        set_time("newest/4", 3e9),
         before=files_of_times("newest"),
     ),
     "newest path": Row(
         "width = int(max((ROOT / 'latest_path').iterdir(), key=lambda path: path.stat().st_mtime).name)",
-        lambda root: os.utime(root / "latest_path/4", (3e9, 3e9)),
+        set_time("latest_path/4", 3e9),
         before=files_of_times("latest_path"),
     ),
     "newest listed file": Row(
         "width = int(max(os.scandir(ROOT / 'latest_entry'), key=lambda entry: entry.stat().st_mtime_ns).name)",
-        lambda root: os.utime(root / "latest_entry/4", (3e9, 3e9)),
+        set_time("latest_entry/4", 3e9),
         before=files_of_times("latest_entry"),
     ),
     "listed file that becomes a link": Row(
@@ -119,28 +119,28 @@ STALE = {
         "age = os.path.getmtime; state = os.stat\n"
         "width = max(int(p.name) for p in (ROOT / 'aged').iterdir() if age(p) > 1.5e9)\n"
         "width = width if getattr(state(ROOT / 'aged/4'), 'st_mtime') > 1.5e9 else 3",
-        lambda root: os.utime(root / "aged/4", (1.9e9, 1.9e9)),
+        set_time("aged/4", 1.9e9),
         before=files_of_times("aged"),
     ),
     "time of an open file": Row(
         "file = open(ROOT / 'aged_open/4'); width = 4 if os.fstat(file.fileno()).st_mtime > 1.5e9 else 3",
-        lambda root: os.utime(root / "aged_open/4", (1.9e9, 1.9e9)),
+        set_time("aged_open/4", 1.9e9),
         before=files_of_times("aged_open"),
     ),
     "time by its index": Row(
         "width = 4 if os.stat(ROOT / 'aged_index/4')[8] > 1.5e9 else 3",
-        lambda root: os.utime(root / "aged_index/4", (1.9e9, 1.9e9)),
+        set_time("aged_index/4", 1.9e9),
         before=files_of_times("aged_index"),
     ),
     "time among the fields of a listed file": Row(
         "times = [tuple(entry.stat())[-2] for entry in os.scandir(ROOT / 'aged_fields') if entry.name == '4']\n"
         "width = 4 if times[0] > 1.5e9 else 3",
-        lambda root: os.utime(root / "aged_fields/4", (1.9e9, 1.9e9)),
+        set_time("aged_fields/4", 1.9e9),
         before=files_of_times("aged_fields"),
     ),
     "permissions among the fields": Row(
         "mode, *_ = (ROOT / 'data/fields.sh').stat(); width = 4 if mode & 0o111 else 3",
-        lambda root: (root / "data/fields.sh").chmod(0o755),
+        set_mode("data/fields.sh", 0o755),
         {"data/fields.sh": ""},
     ),
     "data of the same time": Row(
@@ -179,22 +179,22 @@ FRESH = {
     ),
     "permissions of a file": Row(
         "width = int((ROOT / 'data/private.txt').read_text())",
-        lambda root: (root / "data/private.txt").chmod(0o600),
+        set_mode("data/private.txt", 0o600),
         {"data/private.txt": "3"},
     ),
     "time of a file whose state is not used": Row(
         "os.stat(ROOT / 'unread_state/4'); width = 3",
-        lambda root: os.utime(root / "unread_state/4", (1.9e9, 1.9e9)),
+        set_time("unread_state/4", 1.9e9),
         before=files_of_times("unread_state"),
     ),
     "time of a file of which another field is used": Row(
         "width = 3 + os.stat(ROOT / 'unread_time/4').st_size",
-        lambda root: os.utime(root / "unread_time/4", (1.9e9, 1.9e9)),
+        set_time("unread_time/4", 1.9e9),
         before=files_of_times("unread_time"),
     ),
     "time of a file": Row(
         "width = int((ROOT / 'data/touched.txt').read_text())",
-        lambda root: os.utime(root / "data/touched.txt"),
+        set_time("data/touched.txt"),
         {"data/touched.txt": "3"},
     ),
 }

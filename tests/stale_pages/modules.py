@@ -1,7 +1,5 @@
 """Edits of modules and packages, and of how they are found: imports, search paths, pyproject.toml."""
 
-import os
-
 from stale_pages.edits import (
     Row,
     another_project,
@@ -11,6 +9,7 @@ from stale_pages.edits import (
     pack,
     remove,
     rename,
+    set_time,
     write,
     write_at_the_same_time,
     write_older,
@@ -305,7 +304,7 @@ STALE = {
 FRESH = {
     "time of a module": Row(
         "from touched_module import W as width",
-        lambda root: os.utime(root / "src/touched_module.py"),
+        set_time("src/touched_module.py"),
         {"src/touched_module.py": "W = 3"},
     ),
     "another table in pyproject": Row("width = 3", edit_pyproject),
