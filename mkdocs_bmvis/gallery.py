@@ -14,10 +14,10 @@ from bmvis.render.html.cards import to_cards
 from bmvis.render.html.markup import Markup
 from mkdocs_bmvis.element import Element
 from mkdocs_bmvis.html_cache import DependencyRecorder, Report
-from mkdocs_bmvis.model_list import PlacedList, finder, gallery_key, own_columns, read_list
+from mkdocs_bmvis.model_list import PlacedList, finder, gallery_key, own_columns, read_list, report_failure
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import Settings
-from mkdocs_bmvis.sources import Models, likely_files, request_model
+from mkdocs_bmvis.sources import Models, request_model
 from mkdocs_bmvis.watch_list import WatchList
 
 
@@ -80,8 +80,7 @@ def draw_gallery(
             found if isinstance(found, tuple) else (found, _model(found, options, models, settings, sources, report))
         )
         if isinstance(model, BmvisError):
-            sources.add_files(*likely_files(entry.reference, settings))
-            report(model, entry.location)
+            report_failure(model, entry, settings, sources, report)
         link = gallery.links.get(entry.reference, "")
         entry = with_own_columns(entry, own)
         cards.append(make_card(entry, model, link, fold=settings.options.fold, thumbnail=options.thumbnail))

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from bmvis.errors import OptionError
+from bmvis.errors import BmvisError, OptionError
 from bmvis.lazy_regex import lazy_regex
 from bmvis.options.definitions import Option
 from bmvis.overviews.entries import Entry, read_entries
@@ -20,10 +20,10 @@ from bmvis.source.column_sources import column_sources
 from bmvis.source.dependencies import file_dependencies
 from bmvis.source.pyproject import read_project
 from mkdocs_bmvis.element import Element, refuse_unknown_attributes
-from mkdocs_bmvis.html_cache import DependencyRecorder
+from mkdocs_bmvis.html_cache import DependencyRecorder, Report
 from mkdocs_bmvis.page import GalleryKey
 from mkdocs_bmvis.settings import Settings
-from mkdocs_bmvis.sources import Models
+from mkdocs_bmvis.sources import Models, likely_files
 from mkdocs_bmvis.watch_list import WatchList
 
 _VALUE = lazy_regex(r"\smodels\s*=\s*[\"']?", re.IGNORECASE)
@@ -100,3 +100,9 @@ def finder(models: Models, sources: WatchList) -> Callable[[str], tuple[str, ...
         return listed.references
 
     return find_all
+
+
+def report_failure(error: BmvisError, entry: Entry, settings: Settings, sources: WatchList, report: Report) -> None:
+    """Report that the model of a line failed, and watch the files that probably define it."""
+    sources.add_files(*likely_files(entry.reference, settings))
+    report(error, entry.location)

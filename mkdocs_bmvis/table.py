@@ -21,10 +21,10 @@ from bmvis.source.pyproject import read_project
 from bmvis.worker.protocol import ModelRequest
 from mkdocs_bmvis.element import Element
 from mkdocs_bmvis.html_cache import DependencyRecorder, Report
-from mkdocs_bmvis.model_list import PlacedList, finder, gallery_key, own_columns, read_list
+from mkdocs_bmvis.model_list import PlacedList, finder, gallery_key, own_columns, read_list, report_failure
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import Settings
-from mkdocs_bmvis.sources import likely_files, request_model
+from mkdocs_bmvis.sources import request_model
 from mkdocs_bmvis.table_links import trees_on
 from mkdocs_bmvis.watch_list import WatchList
 
@@ -105,7 +105,6 @@ def _report_problems(
 ) -> None:
     for result in results:
         if isinstance(result.model, BmvisError):
-            sources.add_files(*likely_files(result.entry.reference, settings))
-            report(result.model, result.entry.location)
+            report_failure(result.model, result.entry, settings, sources, report)
     for entry, problem in row_problems([result.entry for result in results], data, options.data):
         report(problem, entry.location)

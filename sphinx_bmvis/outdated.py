@@ -43,9 +43,9 @@ def outdated_pages(
     for page, reason in outdated.items():
         logger.verbose("%s: a model is out of date, %s has changed", page, one_line(reason))
     failed = domain.failed_keys()
-    asked = domain.pages_with({*domain.data["retried"], *(key for key in failed if is_pattern(key.reference))})
+    repeated = domain.pages_with({*domain.data["retried"], *(key for key in failed if is_pattern(key.reference))})
     with_errors: set[str] = domain.data["with_errors"]
-    return outdated.keys() | asked | domain.pages_with_facts(failed) | with_errors
+    return outdated.keys() | repeated | domain.pages_with_facts(failed) | with_errors
 
 
 def record_written_files(domain: BmvisDomain, digests: DigestMemo) -> None:

@@ -77,7 +77,7 @@ class _ReadTensors(msgspec.Struct, frozen=True):
 
 def _read_folder(folder: Path) -> _ReadTensors:
     """Return the tensors of the models in a folder: of all in a pipeline, else of the only one."""
-    names = sorted(file.name for file in folder.iterdir() if file.is_file())
+    names = _files_in(folder)
     found = find_parts(folder, names)
     if found is None:
         others = subfolders(folder) if _ADAPTER in names else []
@@ -129,7 +129,7 @@ def _read_file(file: Path) -> TensorFile:
 
 def _open_folder(folder: Path) -> TensorFile:
     """Return the tensors of the only checkpoint in a folder."""
-    names = sorted(file.name for file in folder.iterdir() if file.is_file())
+    names = _files_in(folder)
     for name in (n for weights in _WEIGHTS for n in (weights, f"{weights}.index.json")):
         if name in names:
             return _with_others(_open(folder / name), folder, names)
@@ -144,6 +144,10 @@ def _open_folder(folder: Path) -> TensorFile:
             f"{folder} has {len(found)} checkpoints", hint=f"name one of them: {', '.join(found[:5])}"
         )
     raise folder_error(folder, names)
+
+
+def _files_in(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir() if file.is_file())
 
 
 def _with_others(found: TensorFile, folder: Path, names: Sequence[str]) -> TensorFile:
