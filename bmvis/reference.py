@@ -126,7 +126,7 @@ def parse_reference(text: str) -> Reference:
 
 def constant_keys(text: str) -> tuple[str | int, ...]:
     """Return the values of subscripts that `KEY` matches, such as `["bert"][0]`."""
-    return tuple(ast.literal_eval(found[1]) for found in KEY.finditer(text))
+    return tuple(ast.literal_eval(found[1]) for found in KEY.finditer(text)) if text else ()
 
 
 def is_name(text: str) -> bool:

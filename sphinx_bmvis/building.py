@@ -13,7 +13,6 @@ from sphinx.util.display import status_iterator
 
 from bmvis.errors import BmvisError
 from bmvis.reference_patterns import is_pattern
-from bmvis.source.recorded import drift_error
 from bmvis.source.source import Source
 from bmvis.untrusted.log_text import one_line
 from bmvis.worker.protocol import Built, ModelRequest
@@ -83,6 +82,8 @@ def _model_report(key: ModelRequest, answer: Built | BmvisError) -> _ModelReport
     """Return the error of a failed model, or the difference of a model from its snapshot, and its notes."""
     if isinstance(answer, BmvisError):
         return _ModelReport(answer)
+    from bmvis.source.recorded import drift_error  # a build without changes builds no model
+
     return _ModelReport(drift_error(key.reference, answer), answer.model.notes)
 
 

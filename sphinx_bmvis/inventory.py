@@ -73,8 +73,8 @@ class _ObjectLists:
     def _is_due(self, index: str) -> bool:
         """Return whether an index page is to be written. An earlier build can have ended after it wrote the pages."""
         file = self._output(index)
-        pages = map(self._output, self._app.env.found_docs)
-        return not (self._is_current and self._is_newer(file) and all(_time(page) <= _time(file) for page in pages))
+        pages, written = map(self._output, self._app.env.found_docs), _time(file)
+        return not (self._is_current and self._is_newer(file) and all(_time(page) <= written for page in pages))
 
     def _output(self, page: str) -> Path:
         return Path(self._builder.get_outfilename(page))

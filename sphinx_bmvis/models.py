@@ -5,9 +5,9 @@ Models are not built while pages are read, because a parallel build reads them i
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
-from pathlib import Path
 
 from sphinx.application import Sphinx
 from sphinx.builders import Builder
@@ -56,9 +56,12 @@ def _is_older(builder: Builder, page: str, when: float) -> bool:
     Sphinx itself finds missing output files. Builders with one output file always write it.
     """
     if hasattr(builder, "get_outfilename"):
-        file = Path(builder.get_outfilename(page))
+        file = builder.get_outfilename(page)
     elif hasattr(builder, "out_suffix"):
-        file = Path(builder.outdir, page + builder.out_suffix)
+        file = os.path.join(builder.outdir, page + builder.out_suffix)
     else:
         return False
-    return file.is_file() and file.stat().st_mtime < when
+    try:
+        return os.stat(file).st_mtime < when  # noqa: PTH116  # of each page, in each build
+    except OSError:
+        return False

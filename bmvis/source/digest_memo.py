@@ -2,18 +2,18 @@
 
 Reading what is installed takes longer than the rest of a build without changes: hundreds of RECORD files. As in the
 index of git, a digest is remembered only if all files were written well before they were read
-(`fingerprint.TIME_RESOLUTION`).
+(`bmvis.file_state`).
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from itertools import islice
 
 import msgspec
 
+from bmvis.file_state import state_of
 from bmvis.source import fingerprint
 from bmvis.source.cache_folder import CacheFolder
 
@@ -58,13 +58,13 @@ class DigestMemo:
 
     def _look_up(self, group: str, files: Sequence[str], digest: Callable[[], str]) -> str:
         now = time.time_ns()
-        state, newest = _state(files)
+        state = state_of(files)
         remembered = self._remembered.get(group)
-        if remembered and remembered.state == state:
+        if remembered and remembered.state == state.digest:
             return remembered.digest
         found = digest()
-        if newest < now - fingerprint.TIME_RESOLUTION:
-            self._remember(group, _Remembered(state, found))
+        if state.is_certain(now):
+            self._remember(group, _Remembered(state.digest, found))
         return found
 
     def _remember(self, group: str, found: _Remembered) -> None:
@@ -82,18 +82,3 @@ def _read(folder: CacheFolder | None) -> dict[str, _Remembered]:
         return _GROUPS.decode(content) if content else {}
     except (ValueError, RecursionError):
         return {}
-
-
-def _state(files: Sequence[str]) -> tuple[str, int]:
-    """Return a digest of the names, sizes and times of files, and the latest time in nanoseconds."""
-    found: list[tuple[object, ...]] = []
-    newest = 0
-    for file in files:
-        try:
-            state = os.stat(file)  # noqa: PTH116  # twice as fast, for hundreds of files
-        except (OSError, ValueError):
-            found.append((file,))
-            continue
-        found.append((file, state.st_mode, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns))
-        newest = max(newest, state.st_mtime_ns, state.st_ctime_ns)
-    return fingerprint.of_bytes(repr(found).encode(errors="surrogateescape")), newest

@@ -12,12 +12,6 @@ from bmvis.untrusted.regular_file import open_regular
 
 PACKAGE = Path(__file__).parents[1]
 """The folder of the package bmvis."""
-TIME_RESOLUTION = 2_000_000_000
-"""Nanoseconds within which a file system can give two states of a file the same time: those of FAT.
-
-A file or folder that changed within them before it was read has to be read again.
-https://git-scm.com/docs/racy-git
-"""
 _CHUNK = 2**20
 _GIT_TIMEOUT = 60
 _GIT_STATE = (

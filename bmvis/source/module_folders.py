@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from bmvis.file_state import TIME_RESOLUTION
 from bmvis.source import fingerprint
 from bmvis.untrusted.file_names import utf8
 from bmvis.worker.interpreter import own_path
@@ -44,7 +45,7 @@ class ModuleFolders:
             changed = os.stat(folder).st_mtime_ns  # noqa: PTH116  # half the time, for each folder and model
             if folder not in self._known or self._known[folder][0] != changed:
                 entries = _entries(folder)
-                if changed > now - fingerprint.TIME_RESOLUTION:
+                if changed > now - TIME_RESOLUTION:
                     return entries
                 self._known[folder] = (changed, entries)
         except (OSError, ValueError):

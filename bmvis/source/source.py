@@ -26,14 +26,13 @@ from bmvis.source.dependencies import ARGUMENTS, FOLDERS, entry_dependency
 from bmvis.source.digest_memo import DigestMemo
 from bmvis.source.modes import Mode
 from bmvis.source.name_patterns import NamedModel, NamePattern
-from bmvis.source.pattern_finder import PatternFinder
 from bmvis.source.portable import portable_error, portable_model
 from bmvis.source.pyproject import Project, read_project
-from bmvis.source.recorded import MissingSnapshotError, no_torch, read_recorded, with_drift
 from bmvis.source.torch_finder import environment, has_torch, install_folders
 from bmvis.worker.protocol import TIMEOUT, Built, Listed, ModelRequest
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a build without changes expands no pattern and starts no worker
+    from bmvis.source.pattern_finder import PatternFinder
     from bmvis.worker.daemon_client import Session
 
 _LOG = logging.getLogger(__name__)
@@ -119,6 +118,8 @@ class Source:
 
     @cached_property
     def _patterns(self) -> PatternFinder:
+        from bmvis.source.pattern_finder import PatternFinder
+
         is_live = self._mode != "snapshot"
         return PatternFinder(
             self.project, self._settings, self._builder, self._allow, is_live=is_live, lacks_torch=self._lacks_torch
@@ -244,10 +245,14 @@ class Source:
             unknown.dependencies = error.dependencies
             raise unknown from None
         if self._mode == "check" and name:
+            from bmvis.source.recorded import with_drift
+
             built = with_drift(self.project, name, built)
         return self._with_entry(name, built)
 
     def _recorded(self, name: str, text: str, inputs: str) -> Built:
+        from bmvis.source.recorded import MissingSnapshotError, no_torch, read_recorded
+
         try:
             built = read_recorded(self.project, name, text, inputs)
         except MissingSnapshotError as error:

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from bmvis import file_state
 from bmvis.cli import main
 from bmvis.render.html import assets
 
@@ -49,6 +51,46 @@ def test_assets_folder_is_kept_where_the_caller_has_one(tmp_path):
     (place / assets.SCRIPT).write_text("an older release")
     assert assets.folder(place) == place
     assert all((place / file).read_text() == assets.text(file) for file in assets.files())
+
+
+@pytest.fixture
+def old_parts(tmp_path, monkeypatch):
+    """Return a copy of the parts that was written long ago, as after an installation."""
+    parts = shutil.copytree(assets.STATIC, tmp_path / "static")
+    monkeypatch.setattr(assets, "STATIC", parts)
+    monkeypatch.setattr(file_state, "TIME_RESOLUTION", -(10**12))
+    return parts
+
+
+def test_assets_that_stay_are_written_once(tmp_path, old_parts):
+    script = assets.folder(tmp_path / "kept") / assets.SCRIPT
+    script.write_text("kept")
+    assets.folder(tmp_path / "kept")
+    assert script.read_text() == "kept"
+
+
+@pytest.mark.parametrize("part", ["on_load/main.js", "style/theme.css", "bmvis-table.css"])
+def test_assets_that_stay_are_written_again_after_a_part_has_changed(tmp_path, old_parts, part):
+    script = assets.folder(tmp_path / "kept") / assets.SCRIPT
+    script.write_text("an older release")
+    (old_parts / part).write_text(f"{(old_parts / part).read_text()}\n")
+    assets.folder(tmp_path / "kept")
+    assert script.read_text() == assets.text(assets.SCRIPT)
+
+
+def test_assets_that_stay_are_written_again_if_one_is_missing(tmp_path, old_parts):
+    script = assets.folder(tmp_path / "kept") / assets.SCRIPT
+    script.unlink()
+    assets.folder(tmp_path / "kept")
+    assert script.read_text() == assets.text(assets.SCRIPT)
+
+
+def test_assets_that_stay_are_compared_after_their_parts_were_just_written(tmp_path, old_parts, monkeypatch):
+    monkeypatch.setattr(file_state, "TIME_RESOLUTION", 10**12)
+    script = assets.folder(tmp_path / "kept") / assets.SCRIPT
+    script.write_text("an older release")
+    assets.folder(tmp_path / "kept")
+    assert script.read_text() == assets.text(assets.SCRIPT)
 
 
 def test_assets_folder_that_cannot_be_written_is_replaced_by_a_temporary_one(tmp_path):
