@@ -163,8 +163,8 @@ def test_unchanged_failure_costs_no_second_look_at_what_is_installed(site, monke
     site.write("index.rst", "Start\n=====\n\n.. model-structure:: zoo:tiny\n\n.. model-structure:: later:net\n")
     site.build()
     looked_up = []
-    state = digest_memo._state
-    monkeypatch.setattr(digest_memo, "_state", lambda files: looked_up.append(files[0]) or state(files))
+    state = digest_memo.state_of
+    monkeypatch.setattr(digest_memo, "state_of", lambda files: looked_up.append(files[0]) or state(files))
     monkeypatch.setattr(BmvisDomain, "settle", lambda domain: pytest.fail("the data are settled again"))
     assert "no module named 'later'" in site.build().warnings
     assert looked_up
