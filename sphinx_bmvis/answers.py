@@ -32,7 +32,7 @@ class Answers:
         Raises:
             KeyError: no page has this request, or the models are not built yet.
         """
-        kept = self._data["answers"][key]
+        kept = self._data["packed"][key]
         return kept if isinstance(kept, BmvisError) else self.layouts.model(kept)
 
     def note(self, key: ModelRequest, answer: Built | BmvisError) -> bool:
@@ -45,34 +45,34 @@ class Answers:
             self._data["dependencies"][key] = answer.dependencies
             self._data["retried"].update([key] if answer.is_retried else [])
             kept = pack(answer)
-        before = self._data["answers"].get(key)
-        self._data["answers"][key] = kept
+        before = self._data["packed"].get(key)
+        self._data["packed"][key] = kept
         if isinstance(kept, BmvisError) and isinstance(before, BmvisError):
             return kept.parts != before.parts
         return bool(before != kept)
 
     def kept(self, key: ModelRequest) -> bytes | BmvisError | None:
         """Return the answer to a request as the environment keeps it; None if there is none."""
-        found: bytes | BmvisError | None = self._data["answers"].get(key)
+        found: bytes | BmvisError | None = self._data["packed"].get(key)
         return found
 
     def failed(self) -> list[ModelRequest]:
         """Return the requests whose answer is an error."""
-        return [key for key, answer in self._data["answers"].items() if isinstance(answer, BmvisError)]
+        return [key for key, answer in self._data["packed"].items() if isinstance(answer, BmvisError)]
 
     def page(self, key: ModelRequest, options: Options) -> Page:
         """Return the layout of a tree whose model did not fail."""
-        return self.layouts.page(self._data["answers"][key], options)
+        return self.layouts.page(self._data["packed"][key], options)
 
     def packed_ids(self, request: TreeRequest) -> bytes | None:
         """Return the ids of the rows of a tree, as `pack_ids` does; None if its model failed."""
-        kept = self._data["answers"][request.key]
+        kept = self._data["packed"][request.key]
         if isinstance(kept, BmvisError):
             return None
         return pack_ids(self.layouts.model(kept).model, self.layouts.page(kept, request.options))
 
     def remove_others(self, requested: Container[ModelRequest]) -> None:
         """Remove the answers to requests that no page has any more."""
-        for kind in ("answers", "dependencies"):
+        for kind in ("packed", "dependencies"):
             self._data[kind] = {key: found for key, found in self._data[kind].items() if key in requested}
         self._data["retried"] = {key for key in self._data["retried"] if key in requested}

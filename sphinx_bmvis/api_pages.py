@@ -13,7 +13,8 @@ from sphinx.util import logging
 
 from bmvis.errors import OptionError
 from bmvis.options.class_rules import ClassRules, class_reference, parse_rules, without_tree
-from sphinx_bmvis.domain import BmvisDomain, domain_of
+from sphinx_bmvis.domain import records_of
+from sphinx_bmvis.records import Records
 
 logger = logging.getLogger(__name__)
 _AFTER_OTHERS = 900
@@ -52,7 +53,7 @@ def add_tree(app: Sphinx, what: str, name: str, documented: Any, options: Any, l
     if not is_wanted or _is_repeated(app, options, name) or any("model-structure::" in line for line in lines):
         return
     if "<locals>" in documented.__qualname__ or (not arguments and needs_arguments(documented)):
-        domain_of(app.env).data["no_tree"].setdefault(app.env.docname, []).append(name)
+        records_of(app.env).no_tree.setdefault(app.env.docname, []).append(name)
         return
     parts = name.split(".")
     depth = documented.__qualname__.count(".") + 1
@@ -80,9 +81,9 @@ def needs_arguments(documented: type) -> bool:
     return any(each.default is each.empty and each.kind not in variable for each in parameters)
 
 
-def report(domain: BmvisDomain, pages: Iterable[str]) -> None:
+def report(records: Records, pages: Iterable[str]) -> None:
     """Log once which classes on the pages of this build have no tree."""
-    names = sorted({name for page in pages for name in domain.data["no_tree"].get(page, ())})
+    names = sorted({name for page in pages for name in records.no_tree.get(page, ())})
     if names:
         logger.info("bmvis_autodoc: %s", without_tree(names, "arguments in bmvis_autodoc"))
 

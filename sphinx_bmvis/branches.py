@@ -19,7 +19,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.ext.ifconfig import ifconfig, process_ifconfig_nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-from sphinx_bmvis.domain import BmvisDomain, domain_of
+from sphinx_bmvis.domain import BmvisDomain, records_of
 from sphinx_bmvis.nodes import model_fact, model_gallery, model_structure, model_table
 from sphinx_bmvis.translation import texts_of
 
@@ -83,7 +83,7 @@ def changed_branches(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> Iterable[str]:
     """Return the pages that were read when another condition was true, such as for another builder."""
-    pages = domain_of(env).data["branches"]
+    pages = records_of(env).branches
     now = {condition: _is_true(app, *condition) for condition in {each for known in pages.values() for each in known}}
     return [page for page, known in pages.items() if any(now[each] != known[each] for each in known)]
 

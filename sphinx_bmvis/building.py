@@ -16,8 +16,9 @@ from bmvis.reference_patterns import is_pattern
 from bmvis.source.source import Source
 from bmvis.untrusted.log_text import one_line
 from bmvis.worker.protocol import Built, ModelRequest
-from sphinx_bmvis.domain import BmvisDomain, domain_of
+from sphinx_bmvis.domain import records_of
 from sphinx_bmvis.errors import warn
+from sphinx_bmvis.records import Records
 from sphinx_bmvis.settings import close_source, source_of
 
 logger = logging.getLogger(__name__)
@@ -29,13 +30,13 @@ def build_models(app: Sphinx, env: BuildEnvironment) -> set[str]:
     Returns:
         The pages with a changed model.
     """
-    domain, source = domain_of(env), source_of(app)
-    if domain.unanswered & domain.galleries.keys():
+    records, source = records_of(env), source_of(app)
+    if records.unanswered & records.galleries.keys():
         from sphinx_bmvis.model_list import expand_galleries  # it imports what reads galleries
 
         expand_galleries(env, source)
-    requests = [request for page in sorted(domain.unanswered) for request in domain.requests[page]]
-    keys = list(dict.fromkeys([*(request.key for request in requests), *domain.failed_keys()]))
+    requests = [request for page in sorted(records.unanswered) for request in records.requests[page]]
+    keys = list(dict.fromkeys([*(request.key for request in requests), *records.failed_keys()]))
     changed: set[ModelRequest] = set()
     reports: dict[ModelRequest, _ModelReport] = {}
     if keys:
@@ -44,18 +45,18 @@ def build_models(app: Sphinx, env: BuildEnvironment) -> set[str]:
         ):
             answer = _answer(source, key)
             reports[key] = _model_report(key, answer)
-            if domain.answers.note(key, answer):
+            if records.answers.note(key, answer):
                 changed.add(key)
     close_source(app)
-    moved = domain.note_ids(changed)
-    if with_titles := domain.unanswered | domain.title_facts.keys():
+    moved = records.note_ids(changed)
+    if with_titles := records.unanswered | records.title_facts.keys():
         from sphinx_bmvis.facts import fill_titles  # it imports what draws facts
 
         if fill_titles(env, with_titles):
-            domain.data["retitled"] = time.time()
-    domain.unanswered.clear()
-    _log(domain, reports)
-    return domain.pages_with(changed) | domain.pages_about(moved)
+            records.retitled = time.time()
+    records.unanswered.clear()
+    _log(records, reports)
+    return records.pages_with(changed) | records.pages_about(moved)
 
 
 def _name(key: ModelRequest) -> str:
@@ -87,9 +88,9 @@ def _model_report(key: ModelRequest, answer: Built | BmvisError) -> _ModelReport
     return _ModelReport(drift_error(key.reference, answer), answer.model.notes)
 
 
-def _log(domain: BmvisDomain, reports: Mapping[ModelRequest, _ModelReport]) -> None:
-    for page in sorted(domain.requests):
-        for request in domain.requests[page]:
+def _log(records: Records, reports: Mapping[ModelRequest, _ModelReport]) -> None:
+    for page in sorted(records.requests):
+        for request in records.requests[page]:
             problem, notes = reports.get(request.key, _ModelReport(None))
             if problem:
                 warn(problem, request.location)

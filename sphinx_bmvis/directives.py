@@ -17,7 +17,7 @@ from bmvis.options.parsing import COMPARED, parse_options, resolve_mapping_file,
 from bmvis.reference import short_name
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.captions import parse_caption
-from sphinx_bmvis.domain import domain_of
+from sphinx_bmvis.domain import domain_of, records_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.nodes import captioned_structure, model_structure
 from sphinx_bmvis.settings import conf_folder, site_options
@@ -54,7 +54,7 @@ class ModelStructure(SphinxDirective):
             )
             if options.mapping_file:
                 self.env.note_dependency(options.mapping_file)
-                domain_of(self.env).note_read(self.env.docname, options.mapping_file)
+                records_of(self.env).note_read(self.env.docname, options.mapping_file)
         except BmvisError as error:
             warn(error, location)
             node, stem = model_structure(location=location, error=error, name=self._written_name()), "error"

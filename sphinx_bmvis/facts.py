@@ -16,9 +16,10 @@ from bmvis.model.tree import Model
 from bmvis.overviews.fact_text import FactText, fact_text
 from bmvis.overviews.facts import FactRequest, parse_words, unknown
 from bmvis.source.pyproject import read_project
-from sphinx_bmvis.domain import BmvisDomain, domain_of
+from sphinx_bmvis.domain import domain_of, records_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.nodes import fact_unknown, fact_value, model_fact, titles_with_facts
+from sphinx_bmvis.records import Records
 from sphinx_bmvis.settings import site_options
 
 
@@ -48,10 +49,10 @@ class FactRole(SphinxRole):
 
 def fact_or_error(env: BuildEnvironment, node: model_fact) -> FactText | BmvisError:
     """Return what a node shows, when the models are built."""
-    return node["error"] if "error" in node else _known(domain_of(env), node["fact"])
+    return node["error"] if "error" in node else _known(records_of(env), node["fact"])
 
 
-_KNOWN: MutableMapping[BmvisDomain, dict[FactRequest, tuple[bytes, FactText | BmvisError]]] = WeakKeyDictionary()
+_KNOWN: MutableMapping[Records, dict[FactRequest, tuple[bytes, FactText | BmvisError]]] = WeakKeyDictionary()
 """The facts of each build, with the model that they describe: a model has facts on many pages."""
 
 
@@ -59,13 +60,13 @@ _LEFT_OUT = OptionError("the build leaves out this branch")
 """The error of a fact whose model is not built, which no reader sees."""
 
 
-def _known(domain: BmvisDomain, fact: FactRequest) -> FactText | BmvisError:
-    kept = domain.answers.kept(fact.request) or _LEFT_OUT
+def _known(records: Records, fact: FactRequest) -> FactText | BmvisError:
+    kept = records.answers.kept(fact.request) or _LEFT_OUT
     if isinstance(kept, BmvisError):
         return kept
-    known = _KNOWN.setdefault(domain, {})
+    known = _KNOWN.setdefault(records, {})
     if fact not in known or known[fact][0] is not kept:
-        answer = domain.answers.get(fact.request)
+        answer = records.answers.get(fact.request)
         assert not isinstance(answer, BmvisError), "the outcome is no error"
         known[fact] = kept, _text_or_error(answer.model, fact)
     return known[fact][1]
@@ -101,7 +102,7 @@ class FillFacts(SphinxPostTransform):
 
     def _is_unreported(self, node: model_fact) -> bool:
         """Return whether nobody has reported the error of a node: its model was built."""
-        return "fact" in node and isinstance(domain_of(self.env).answers.kept(node["fact"].request), bytes)
+        return "fact" in node and isinstance(records_of(self.env).answers.kept(node["fact"].request), bytes)
 
 
 def fill_titles(env: BuildEnvironment, pages: Iterable[str]) -> bool:
@@ -118,16 +119,15 @@ def fill_titles(env: BuildEnvironment, pages: Iterable[str]) -> bool:
         for copies in (env.titles, env.longtitles, env.tocs):
             for node in list(copies[page].findall(model_fact)) if page in copies else ():
                 node.replace_self(nodes.Text(_plain(env, node)))
-        if page in domain_of(env).title_facts:
+        if page in records_of(env).title_facts:
             _fill_labels(env, page)
-    return _note_titles(domain_of(env))
+    return _note_titles(records_of(env))
 
 
-def _note_titles(domain: BmvisDomain) -> bool:
+def _note_titles(records: Records) -> bool:
     """Store the facts in titles, and return whether one of them has changed."""
-    now = {page: tuple(_text(domain, fact) for fact in facts) for page, facts in domain.title_facts.items()}
-    before: dict[str, tuple[str, ...]] = domain.data["titles"]
-    domain.data["titles"] = now
+    now = {page: tuple(_text(records, fact) for fact in facts) for page, facts in records.title_facts.items()}
+    before, records.titles = records.titles, now
     return any(before.get(page, texts) != texts for page, texts in now.items())
 
 
@@ -152,9 +152,9 @@ def _titles_with_facts(env: BuildEnvironment, page: str) -> Iterator[tuple[str, 
 
 
 def _plain(env: BuildEnvironment, node: model_fact) -> str:
-    return _text(domain_of(env), node["fact"]) if "fact" in node else mark(node)
+    return _text(records_of(env), node["fact"]) if "fact" in node else mark(node)
 
 
-def _text(domain: BmvisDomain, fact: FactRequest) -> str:
-    found = _known(domain, fact)
+def _text(records: Records, fact: FactRequest) -> str:
+    found = _known(records, fact)
     return found.text if isinstance(found, FactText) else fact.unknown

@@ -17,7 +17,7 @@ from bmvis.overviews.own_columns import link_in, row_problems, with_own_columns
 from bmvis.render.summary import card_facts
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.captions import parse_caption
-from sphinx_bmvis.domain import domain_of
+from sphinx_bmvis.domain import records_of
 from sphinx_bmvis.errors import admonition, shown_location, warn
 from sphinx_bmvis.model_list import ModelListDirective, model_pages
 from sphinx_bmvis.nodes import captioned_gallery, gallery_caption, model_gallery, search_text
@@ -71,15 +71,15 @@ class FillGalleries(SphinxPostTransform):
                 self._fill(node)
 
     def _fill(self, node: model_gallery) -> None:
-        domain = domain_of(self.env)
+        records = records_of(self.env)
         docname = node[
             "docname"
         ]  # not `self.env.docname`: builders with one output file write all pages as parts of the root document
-        gallery = domain.galleries[docname][node["ids"][0]]
+        gallery = records.galleries[docname][node["ids"][0]]
         pages = model_pages(self.env, docname, node)
         cards, fold = [], site_options(self.config).fold
         for entry in gallery.entries:
-            answer = domain.answers.get(node["options"].request(entry))
+            answer = records.answers.get(node["options"].request(entry))
             shown = msgspec.structs.replace(entry, location=shown_location(entry.location, self.env.srcdir))
             shown = with_own_columns(shown, node["own"])
             cards.append(

@@ -28,7 +28,7 @@ from bmvis.overviews.entries import Entry, read_entries
 from bmvis.overviews.gallery_options import GalleryOptions, parse_gallery_options
 from bmvis.overviews.pages import markdown_escaped, model_pages
 from bmvis.overviews.table_options import TableOptions, parse_table_options
-from sphinx_bmvis.domain import domain_of
+from sphinx_bmvis.domain import records_of
 from sphinx_bmvis.errors import shown_location
 from sphinx_bmvis.settings import site_options, source_of
 
@@ -50,7 +50,7 @@ _OPTION = re.compile(r"\s*:(?P<name>[\w-]+):(?P<value>.*)")
 
 def write_pages(app: Sphinx) -> None:
     """Write the model pages of all galleries, and remove those without a model."""
-    domain = domain_of(app.env)
+    records = records_of(app.env)
     texts: dict[str, str] = {}
     stale = {docname for docname in app.env.found_docs if _is_marked(Path(app.env.doc2path(docname)))}
     galleries = list(_galleries(app))
@@ -64,7 +64,7 @@ def write_pages(app: Sphinx) -> None:
         if not found.is_complete:
             stale = {docname for docname in stale if posixpath.dirname(docname) != found.folder}
         key = gallery_key(docname, options, entries)
-        domain.pages[key] = {page.entry.reference: page.path for page in found.pages}
+        records.pages[key] = {page.entry.reference: page.path for page in found.pages}
         texts |= {page.path: _render(app, page.entry, options) for page in found.pages}
     try:
         for docname in status_iterator(sorted(texts), "writing model pages... ", "brown", len(texts), app.verbosity):
@@ -87,7 +87,7 @@ def _report_unwritable(app: Sphinx, error: OSError) -> None:
     file = shown_location(str(error.filename), app.srcdir)
     text = f"cannot write the model pages of galleries: {error.strerror}, {file!r} (galleries have no links to them)"
     logger.warning("%s", text, type="bmvis", subtype="option")
-    pages = domain_of(app.env).pages
+    pages = records_of(app.env).pages
     for key, names in pages.items():
         pages[key] = {name: docname for name, docname in names.items() if _is_marked(_file(app, docname))}
 

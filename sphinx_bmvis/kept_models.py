@@ -62,7 +62,7 @@ def share(data: dict[str, Any]) -> None:
     for kind in ("dependencies", "listed", "read"):
         found = {key: known.get(of) or shared(tuple(map(shared, of))) for key, of in data[kind].items()}
         data[kind] = {shared(key): of for key, of in found.items()}
-    data["answers"] = {shared(key): answer for key, answer in data["answers"].items()}
+    data["packed"] = {shared(key): answer for key, answer in data["packed"].items()}
     data["ids"] = {shared((shared(key), shared(options))): ids for (key, options), ids in data["ids"].items()}
 
 

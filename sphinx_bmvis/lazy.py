@@ -17,7 +17,7 @@ from sphinx.util.typing import OptionSpec, RoleFunction
 
 from bmvis.options.markup_names import FACT_ROLES
 from sphinx_bmvis.directives import AnyOption
-from sphinx_bmvis.domain import domain_of
+from sphinx_bmvis.domain import records_of
 from sphinx_bmvis.nodes import model_fact, model_gallery, model_structure, model_table, table_box
 
 DIRECTIVES = {"model-gallery": "gallery:ModelGallery", "model-table": "tables:ModelTable"}
@@ -52,7 +52,7 @@ def write_model_pages(app: Sphinx) -> None:
     if getattr(app.config, "external_toc_exclude_missing", False):
         load_object("gallery_pages:include_own_pages")(app)
     app.env.find_files(app.config, app.builder)
-    domain_of(app.env).pages.clear()
+    records_of(app.env).pages.clear()
     if any(map(_has_list, map(app.env.doc2path, app.env.found_docs))):
         load_object("gallery_pages:write_pages")(app)
 

@@ -5,17 +5,13 @@ Sphinx writes a page again if its own text changed, not if the target of one of 
 
 from __future__ import annotations
 
-from typing import cast
-
 from sphinx.environment import BuildEnvironment
 
 from bmvis.errors import ProjectError
 from bmvis.source.pyproject import read_project
-from sphinx_bmvis.domain import domain_of
+from sphinx_bmvis.domain import domain_of, records_of
 from sphinx_bmvis.named_trees import Target
-
-_TargetKey = tuple[str, str]
-"""A kind of target, and the name of a tree or the reference of a model."""
+from sphinx_bmvis.records import TargetKey
 
 
 def model_targets(env: BuildEnvironment, docname: str = "") -> dict[str, Target]:
@@ -24,15 +20,15 @@ def model_targets(env: BuildEnvironment, docname: str = "") -> dict[str, Target]
     A page that a gallery or a table wrote for a model has no anchor, and comes before a tree elsewhere. Trees on
     the page `docname` come first.
     """
-    domain = domain_of(env)
+    records = records_of(env)
     trees: dict[str, Target] = {}
-    for page in sorted(domain.requests, key=lambda page: (page != docname, page)):
-        for request in domain.requests[page]:
-            is_tree = request.anchor and request.anchor not in domain.galleries.get(page, {})
+    for page in sorted(records.requests, key=lambda page: (page != docname, page)):
+        for request in records.requests[page]:
+            is_tree = request.anchor and request.anchor not in records.galleries.get(page, {})
             if is_tree and not request.options.base:
                 trees.setdefault(request.reference, (page, request.anchor))
     here = {reference: target for reference, target in trees.items() if target[0] == docname}
-    pages = (item for found in domain.pages.values() for item in found.items())
+    pages = (item for found in records.pages.values() for item in found.items())
     written = {reference: (page, "") for reference, page in pages if page in env.found_docs}
     return _with_all_names(env, trees | written | here)
 
@@ -49,19 +45,19 @@ def pages_with_moved_targets(env: BuildEnvironment) -> set[str]:
 
     The targets are stored for the next build.
     """
-    domain = domain_of(env)
-    before = cast("dict[_TargetKey, Target]", domain.data["targets"])
-    now: dict[_TargetKey, Target] = {("tree", name): target for name, target in domain.named_trees().targets().items()}
-    if domain.galleries:
+    records = records_of(env)
+    before = records.targets
+    now: dict[TargetKey, Target] = {("tree", name): target for name, target in records.named_trees().targets().items()}
+    if records.galleries:
         now |= {("model", reference): target for reference, target in model_targets(env).items()}
-    domain.data["targets"] = now
+    records.targets = now
     moved = {key for key in before.keys() | now.keys() if before.get(key) != now.get(key)}
     if not moved:
         return set()
     models = {reference for kind, reference in moved if kind == "model"}
     with_tables = {
         page
-        for page, lists in domain.galleries.items()
+        for page, lists in records.galleries.items()
         if any(entry.reference in models for one in lists.values() for entry in one.entries)
     }
-    return with_tables | domain.pages_about({name for kind, name in moved if kind == "tree"})
+    return with_tables | records.pages_about({name for kind, name in moved if kind == "tree"})

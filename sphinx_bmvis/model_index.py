@@ -21,7 +21,7 @@ class ModelIndex(Index):
     def generate(self, docnames: Iterable[str] | None = None) -> tuple[list[tuple[str, list[IndexEntry]]], bool]:
         """Return the entries by first letter, and that the index is not collapsed."""
         letters: dict[str, list[IndexEntry]] = {}
-        for name, (page, request) in sorted(cast("BmvisDomain", self.domain).named_trees().by_name.items()):
+        for name, (page, request) in sorted(cast("BmvisDomain", self.domain).records.named_trees().by_name.items()):
             if docnames is None or page in docnames:
                 entry = IndexEntry(name, 0, page, request.anchor, request.reference, "", request.options.caption)
                 letters.setdefault(name[0].upper(), []).append(entry)

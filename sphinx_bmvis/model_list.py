@@ -22,9 +22,10 @@ from bmvis.source.pyproject import read_project
 from bmvis.source.source import Source
 from bmvis.worker.protocol import Dependency, Listed
 from sphinx_bmvis.contents import model_contents
-from sphinx_bmvis.domain import GalleryKey, domain_of
+from sphinx_bmvis.domain import domain_of, records_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.lazy import ListDirective
+from sphinx_bmvis.records import GalleryKey
 from sphinx_bmvis.settings import site_options
 
 _Options = TypeVar("_Options", GalleryOptions, TableOptions)
@@ -61,14 +62,14 @@ class ModelListDirective(ListDirective):
 
         def note(file: str) -> None:
             self.env.note_dependency(file)
-            domain.note_read(self.env.docname, file)
+            domain.records.note_read(self.env.docname, file)
 
         return column_sources(read_project(domain.folder), domain.folder, options.data, note)
 
     def contents(self, node: nodes.Element) -> list[nodes.Node]:
         """Return a hidden toctree with the model pages."""
         key = gallery_key(self.env.docname, node["options"], node["entries"])
-        written = domain_of(self.env).pages.get(key)
+        written = records_of(self.env).pages.get(key)
         if written is None:
             hint = "write the directive in the document itself, not in an included file or another directive"
             warn(OptionError("the model pages of this gallery were not written", hint=hint), node["location"])
@@ -93,23 +94,23 @@ def gallery_key(docname: str, options: GalleryOptions | TableOptions, entries: I
 
 def model_pages(env: BuildEnvironment, docname: str, node: nodes.Element) -> dict[str, str]:
     """Return the documents of the model pages of a gallery or a table by reference, without excluded documents."""
-    pages = domain_of(env).pages.get(gallery_key(docname, node["options"], node["entries"]), {})
+    pages = records_of(env).pages.get(gallery_key(docname, node["options"], node["entries"]), {})
     return {reference: page for reference, page in pages.items() if page in env.found_docs}
 
 
 def expand_galleries(env: BuildEnvironment, source: Source) -> None:
     """Expand the patterns of the galleries that were read in this build, and request their models."""
-    domain = domain_of(env)
-    for page in sorted(domain.unanswered & domain.galleries.keys()):
+    records = records_of(env)
+    for page in sorted(records.unanswered & records.galleries.keys()):
         dependencies: list[Dependency] = []
-        for anchor, gallery in domain.galleries[page].items():
+        for anchor, gallery in records.galleries[page].items():
             listed: list[Listed] = []
             entries = tuple(expanded(gallery.entries, source, listed))
             known = msgspec.structs.replace(gallery, entries=entries)
-            domain.galleries[page][anchor] = known
-            domain.requests[page] += known.requests(anchor)
+            records.galleries[page][anchor] = known
+            records.requests[page] += known.requests(anchor)
             dependencies += [one for found in listed for one in found.dependencies]
-        domain.note_listed(page, dependencies)
+        records.note_listed(page, dependencies)
 
 
 def expanded(entries: Iterable[Entry], source: Source, listed: list[Listed]) -> Iterable[Entry]:

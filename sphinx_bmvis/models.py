@@ -14,7 +14,7 @@ from sphinx.builders import Builder
 from sphinx.environment import BuildEnvironment
 
 from sphinx_bmvis.api_pages import report
-from sphinx_bmvis.domain import domain_of
+from sphinx_bmvis.domain import records_of
 from sphinx_bmvis.link_targets import pages_with_moved_targets
 from sphinx_bmvis.outdated import record_written_files
 from sphinx_bmvis.settings import close_source, digests_of
@@ -30,22 +30,22 @@ def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
 
     Builders that write no pages, such as gettext and linkcheck, need no model: the next builder that does builds them.
     """
-    domain = domain_of(env)
+    records = records_of(env)
     if not app.builder.format:
         return []
-    report(domain, domain.unanswered | domain.data["no_tree"].keys())
-    if domain.unanswered or domain.failed_keys() or domain.title_facts:
+    report(records, records.unanswered | records.no_tree.keys())
+    if records.unanswered or records.failed_keys() or records.title_facts:
         from sphinx_bmvis.building import build_models
 
-        domain.changed.update(dict.fromkeys(build_models(app, env), time.time()))
+        records.changed.update(dict.fromkeys(build_models(app, env), time.time()))
     close_source(app)
-    if not domain.is_settled or domain.galleries:  # the pages of galleries are found again in each build
-        domain.changed.update(dict.fromkeys(pages_with_moved_targets(env), time.time()))
-        domain.remove_unrequested()
-        record_written_files(domain, digests_of(app))
-        domain.settle()
-    changed = domain.changed
-    if retitled := domain.data["retitled"]:  # a title is in the navigation of any page, and in references to it
+    if not records.is_settled or records.galleries:  # the pages of galleries are found again in each build
+        records.changed.update(dict.fromkeys(pages_with_moved_targets(env), time.time()))
+        records.remove_unrequested()
+        record_written_files(records, digests_of(app))
+        records.settle()
+    changed = records.changed
+    if retitled := records.retitled:  # a title is in the navigation of any page, and in references to it
         changed = {page: max(retitled, changed.get(page, 0.0)) for page in env.found_docs}
     return [page for page, when in changed.items() if _is_older(app.builder, page, when)]
 

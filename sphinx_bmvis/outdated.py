@@ -16,7 +16,8 @@ from bmvis.source.dependencies import CurrentValues, with_written_files
 from bmvis.source.digest_memo import DigestMemo
 from bmvis.untrusted.log_text import one_line
 from bmvis.worker.protocol import Dependency, ModelRequest
-from sphinx_bmvis.domain import BmvisDomain, domain_of
+from sphinx_bmvis.domain import records_of
+from sphinx_bmvis.records import Records
 from sphinx_bmvis.settings import model_path, open_digests
 
 logger = logging.getLogger(__name__)
@@ -37,41 +38,40 @@ def outdated_pages(
     depends on the names in pyproject.toml, and Sphinx copies titles with facts when it reads a page. So are pages with
     a model whose call ended its process: it can have been too slow, and what it read is not known.
     """
-    domain, path = domain_of(env), model_path(app)
-    outdated = dict(_outdated(domain, open_digests(app), path))
-    domain.data["path"] = path  # not at the end of the build: extensions can add folders while pages are read
+    records, path = records_of(env), model_path(app)
+    outdated = dict(_outdated(records, open_digests(app), path))
+    records.path = path  # not at the end of the build: extensions can add folders while pages are read
     for page, reason in outdated.items():
         logger.verbose("%s: a model is out of date, %s has changed", page, one_line(reason))
-    failed = domain.failed_keys()
-    repeated = domain.pages_with({*domain.data["retried"], *(key for key in failed if is_pattern(key.reference))})
-    with_errors: set[str] = domain.data["with_errors"]
-    return outdated.keys() | repeated | domain.pages_with_facts(failed) | with_errors
+    failed = records.failed_keys()
+    repeated = records.pages_with({*records.retried, *(key for key in failed if is_pattern(key.reference))})
+    return outdated.keys() | repeated | records.pages_with_facts(failed) | records.with_errors
 
 
-def record_written_files(domain: BmvisDomain, digests: DigestMemo) -> None:
+def record_written_files(records: Records, digests: DigestMemo) -> None:
     """Record, at the end of a build, the files that factories wrote, and the fingerprint of the code of bmvis."""
-    for dependencies in (domain.data["dependencies"], domain.data["listed"]):
-        dependencies.update({key: with_written_files(found) for key, found in dependencies.items()})
-    domain.data["code"] = digests.of_bmvis()
+    records.dependencies = {key: with_written_files(found) for key, found in records.dependencies.items()}
+    records.listed = {page: with_written_files(found) for page, found in records.listed.items()}
+    records.code = digests.of_bmvis()
 
 
-def _outdated(domain: BmvisDomain, digests: DigestMemo, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def _outdated(records: Records, digests: DigestMemo, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Yield each outdated page, with the dependency that changed."""
-    is_same_code = domain.data["code"] == digests.of_bmvis()
-    if not is_same_code or domain.data["path"] != path:
-        yield from ((page, "sys.path" if is_same_code else "bmvis itself") for page in domain.requests)
+    is_same_code = records.code == digests.of_bmvis()
+    if not is_same_code or records.path != path:
+        yield from ((page, "sys.path" if is_same_code else "bmvis itself") for page in records.requests)
         return
     now = CurrentValues(digests.of_installed)
     known: dict[int, Dependency | None] = {}
     """By identity: most models have the same dependencies, which are kept once."""
     changed: dict[ModelRequest, Dependency | None] = {}
-    for key, dependencies in domain.data["dependencies"].items():
+    for key, dependencies in records.dependencies.items():
         if id(dependencies) not in known:
             known[id(dependencies)] = now.first_change(dependencies)
         changed[key] = known[id(dependencies)]
-    for page in sorted(domain.requests.keys() | domain.data["read"].keys()):
-        found = [changed[request.key] for request in domain.requests.get(page, ()) if request.key in changed]
-        found += (now.first_change(domain.data[kind].get(page, ())) for kind in ("listed", "read"))
+    for page in sorted(records.requests.keys() | records.read.keys()):
+        found = [changed[request.key] for request in records.requests.get(page, ()) if request.key in changed]
+        found += (now.first_change(other.get(page, ())) for other in (records.listed, records.read))
         dependency = next(filter(None, found), None)
         if dependency:
             yield page, str(dependency)

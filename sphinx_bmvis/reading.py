@@ -13,8 +13,9 @@ from sphinx.transforms import SphinxTransform
 from bmvis.options.definitions import Options
 from bmvis.worker.protocol import ModelRequest
 from sphinx_bmvis.branches import LEFT_OUT, mark_left_out
-from sphinx_bmvis.domain import BmvisDomain, domain_of
+from sphinx_bmvis.domain import records_of
 from sphinx_bmvis.nodes import model_fact, model_gallery, model_structure, model_table, titles_with_facts
+from sphinx_bmvis.records import Records
 from sphinx_bmvis.requests import GalleryRequest, PageContent, TreeRequest
 from sphinx_bmvis.roles import DOMAIN
 from sphinx_bmvis.translation import TranslatedOptions
@@ -43,14 +44,14 @@ class KeepFirstLabel(SphinxTransform):
         for node in self.document.findall(TranslatedOptions):
             name = nodes.fully_normalize_name(node["options"].name) if "options" in node else ""
             page = labels[name][0] if name in labels else self.env.docname
-            if page != self.env.docname and _shows(domain_of(self.env), page, node["location"]):
+            if page != self.env.docname and _shows(records_of(self.env), page, node["location"]):
                 self.document.nametypes[name] = False
 
 
-def _shows(domain: BmvisDomain, docname: str, location: str) -> bool:
+def _shows(records: Records, docname: str, location: str) -> bool:
     """Return whether a page has the directive at this location, which can be in an included file."""
-    galleries = domain.galleries.get(docname, {}).values()
-    return location in {request.location for request in (*domain.requests.get(docname, ()), *galleries)}
+    galleries = records.galleries.get(docname, {}).values()
+    return location in {request.location for request in (*records.requests.get(docname, ()), *galleries)}
 
 
 def record_page(app: Sphinx, document: nodes.document) -> None:
@@ -67,7 +68,7 @@ def record_page(app: Sphinx, document: nodes.document) -> None:
     has_error = any("error" in node for kind in _ELEMENTS for node in _kept(document, kind))
     targets, title_facts = set(_targets(document)), _title_facts(document)
     content = PageContent(requests, galleries, targets, failed, branches, has_error, title_facts)
-    domain_of(app.env).note_page(app.env.docname, content)
+    records_of(app.env).note_page(app.env.docname, content)
 
 
 def _kept(document: nodes.document, kind: type[nodes.Element]) -> Iterator[nodes.Element]:

@@ -14,7 +14,7 @@ from bmvis.overviews.table import DIGIT_SPACE, POINT_SPACE, RowResult, Table, ma
 from bmvis.overviews.table_options import parse_table_options
 from sphinx_bmvis.anchors import give_name
 from sphinx_bmvis.captions import parse_caption
-from sphinx_bmvis.domain import domain_of
+from sphinx_bmvis.domain import records_of
 from sphinx_bmvis.errors import warn
 from sphinx_bmvis.link_targets import model_targets
 from sphinx_bmvis.model_list import ModelListDirective, model_pages
@@ -71,9 +71,9 @@ class FillTables(SphinxPostTransform):
             node.replace_self(TableNodes(made, self.env.srcdir, node).all())
 
     def _table(self, node: model_table) -> Table:
-        domain = domain_of(self.env)
-        gallery = domain.galleries[node["docname"]][node["key"]]
-        answers = [domain.answers.get(request.key) for request in gallery.requests(node["key"])]
+        records = records_of(self.env)
+        gallery = records.galleries[node["docname"]][node["key"]]
+        answers = [records.answers.get(request.key) for request in gallery.requests(node["key"])]
         targets = model_targets(self.env, node["docname"])
         own_pages = model_pages(self.env, node["docname"], node)
         targets |= {reference: (page, "") for reference, page in own_pages.items()}

@@ -15,7 +15,7 @@ from bmvis.render.text import to_text
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
 from bmvis.worker.protocol import model_request
-from sphinx_bmvis.domain import domain_of
+from sphinx_bmvis.domain import records_of
 from sphinx_bmvis.errors import admonition, shown_location, warn
 from sphinx_bmvis.nodes import TYPE_OF, model_structure, search_text
 
@@ -32,14 +32,14 @@ class FillTrees(SphinxPostTransform):
                 self._fill(node)
 
     def _fill(self, node: model_structure) -> None:
-        domain, key = domain_of(self.env), model_request(node["reference"], node["options"])
-        answer = domain.answers.get(key)
+        records, key = records_of(self.env), model_request(node["reference"], node["options"])
+        answer = records.answers.get(key)
         if isinstance(answer, BmvisError):
             node["error"] = answer
         else:
             translated = "".join(child.astext() for child in node.findall(nodes.caption))
             options = msgspec.structs.replace(node["options"], caption=translated)
-            node["page"] = domain.answers.page(key, options)
+            node["page"] = records.answers.page(key, options)
             for warning in node["page"].warnings:
                 warn(warning, node["location"])
             node += [self._type_reference(name) for name in dict.fromkeys(_documented_types(node["page"]))]

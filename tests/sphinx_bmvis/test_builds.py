@@ -16,7 +16,7 @@ from sphinx.errors import ConfigError, VersionRequirementError
 
 from bmvis.source import digest_memo
 from bmvis.worker.interpreter import is_this_python
-from sphinx_bmvis.domain import BmvisDomain
+from sphinx_bmvis.records import Records
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_unchanged_failure_costs_no_second_look_at_what_is_installed(site, monke
     looked_up = []
     state = digest_memo.state_of
     monkeypatch.setattr(digest_memo, "state_of", lambda files: looked_up.append(files[0]) or state(files))
-    monkeypatch.setattr(BmvisDomain, "settle", lambda domain: pytest.fail("the data are settled again"))
+    monkeypatch.setattr(Records, "settle", lambda records: pytest.fail("the data are settled again"))
     assert "no module named 'later'" in site.build().warnings
     assert looked_up
     assert len(looked_up) == len(set(looked_up))

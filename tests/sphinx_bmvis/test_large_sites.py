@@ -133,7 +133,7 @@ def test_equal_dependencies_and_options_are_kept_once():
         "dependencies": dict(zip(requests, map(tuple, [*files[:2], files[2][:1]]), strict=True)),
         "listed": {"index": tuple(files[1])},
         "read": {},
-        "answers": dict.fromkeys(copies, b""),
+        "packed": dict.fromkeys(copies, b""),
         "ids": dict.fromkeys(zip(copies, options, strict=True), b""),
     }
     before = deepcopy(data)
@@ -143,7 +143,7 @@ def test_equal_dependencies_and_options_are_kept_once():
     assert len({id(of) for of in found}) == 2
     assert len({id(one) for of in found for one in of}) == 2
     assert len({id(options) for _, options in data["ids"]}) == 1
-    keys = [*data["dependencies"], *data["answers"], *(request for request, _ in data["ids"])]
+    keys = [*data["dependencies"], *data["packed"], *(request for request, _ in data["ids"])]
     assert len({id(key) for key in keys}) == 3
 
 
@@ -165,16 +165,16 @@ def test_named_trees_are_listed_once_until_a_page_changes():
 
     def note(page, name):
         request = TreeRequest("zoo:tiny", Options(name=name), name, f"{page}:1")
-        domain.note_page(page, PageContent([request], {}, set(), {}, {}))
+        domain.records.note_page(page, PageContent([request], {}, set(), {}, {}))
 
     note("a", "first")
-    assert domain.named_trees() is domain.named_trees()
-    assert domain.named_trees().find("second") is None
+    assert domain.records.named_trees() is domain.records.named_trees()
+    assert domain.records.named_trees().find("second") is None
     note("b", "second")
-    assert domain.named_trees().find("second") == ("b", "second")
+    assert domain.records.named_trees().find("second") == ("b", "second")
     domain.clear_doc("a")
-    assert domain.named_trees().find("first") is None
+    assert domain.records.named_trees().find("first") is None
     other = BmvisDomain(SimpleNamespace(domaindata={}))
-    other.requests["c"] = domain.requests["b"]
+    other.records.requests["c"] = domain.records.requests["b"]
     domain.merge_domaindata({"c"}, other.data)
-    assert [page for page, _ in domain.named_trees()] == ["b", "c"]
+    assert [page for page, _ in domain.records.named_trees()] == ["b", "c"]
