@@ -65,6 +65,8 @@ class Trees:
         models: the source of models.
         raises: the exception for `on_error: raise`. A host can have its own.
         html_cache: the HTML of earlier builds; None to draw everything.
+        is_one_build: whether this object draws one build of the site. Equal warnings of one place are then logged once:
+            a blog draws the start of a post on several pages.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Trees:
         models: Models,
         raises: Callable[[str], Exception] = PageError,
         html_cache: HtmlCache | None = None,
+        is_one_build: bool = False,
     ) -> None:
         self.settings = settings
         self.models = models
@@ -81,6 +84,7 @@ class Trees:
         self.sources = WatchList()
         """What the trees depend on."""
         self._has_reported_torch = False
+        self._reported: set[str] | None = set() if is_one_build else None
 
     def draw(self, element: Element, page: HostPage, type_link: TypeLink | None = None) -> Drawn:
         """Return the tree or the gallery of an element, or an error box.
@@ -124,7 +128,11 @@ class Trees:
             if self._has_reported_torch:
                 return
             self._has_reported_torch = True
-        LOG.warning("%s: %s", place, error.report)
+        text = f"{place}: {error.report}"
+        if self._reported is None or text not in self._reported:
+            LOG.warning("%s", text)
+        if self._reported is not None:
+            self._reported.add(text)
 
     def _gallery(self, element: Element, page: HostPage, line: int | None) -> Markup:
         from mkdocs_bmvis.gallery import draw_gallery, place_gallery

@@ -26,6 +26,8 @@ WHOLE = lazy_regex(rf"{OPENING.pattern}(?:{CLOSING.pattern})?", re.IGNORECASE)
 _ATTRIBUTE = lazy_regex(
     r"""\s*(?P<name>[^\s"'<>/=]+)(?:\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'<>=`]+)))?(?=\s|$)"""
 )
+_ENDED_EARLY = lazy_regex(r"""\s*(?P<name>[^\s"'<>/=]+)\s*=\s*(?:"[^"]*"|'[^']*')(?![^\s"'<>/=]+\s*=)(?=\S)""")
+"""An attribute with text directly after its value: the quote before that text was not to end the value."""
 
 
 class Element(msgspec.Struct, frozen=True):
@@ -96,15 +98,18 @@ def _close(name: str) -> str:
 
 
 def _unclosed(rest: str, name: str) -> OptionError:
-    if any(closing["closed"].lower() == name for closing in CLOSING.finditer(rest)):
-        return OptionError("the element has content", hint=_instead_of_content(name))
-    return OptionError("the element is not closed", hint=_close(name))
+    closings = (found.start() for found in CLOSING.finditer(rest) if found["closed"].lower() == name)
+    openings = (found.start() for found in START.finditer(rest) if found["name"].lower() == name)
+    end = next(closings, None)
+    if end is None or next(openings, end) < end:  # the closing tag is that of another element
+        return OptionError("the element is not closed", hint=_close(name))
+    return OptionError("the element has content", hint=_instead_of_content(name))
 
 
 def _instead_of_content(name: str) -> str:
     if name in (GALLERY, TABLE):
         return f'write the models in an attribute: <{name} models="…" />'
-    return "remove it: all options are attributes"
+    return "write all options as attributes, and nothing between the tags"
 
 
 def _read_attributes(text: str) -> dict[str, str | None]:
@@ -114,8 +119,7 @@ def _read_attributes(text: str) -> dict[str, str | None]:
     while position < len(text):
         match = _ATTRIBUTE.match(text, position)
         if match is None:
-            rest = " ".join(text[position:].split())
-            raise OptionError(f"invalid attribute at {rest[:40]!r}", hint='write name="value"')
+            raise _invalid_attribute(text[position:])
         name = match["name"].lower()
         if name in found:
             raise OptionError(f"duplicate attribute {name!r}", hint="remove one of them")
@@ -123,3 +127,13 @@ def _read_attributes(text: str) -> dict[str, str | None]:
         found[name] = None if value is None else unescape(value)
         position = match.end()
     return found
+
+
+def _invalid_attribute(text: str) -> OptionError:
+    early = _ENDED_EARLY.match(text)
+    if early:
+        after = " ".join(text[early.end() :].split())
+        error = f"the value of {early['name']!r} ends at a quote, before {after[:40]!r}"
+        return OptionError(error, hint="write &quot; for a quote inside of a value")
+    rest = " ".join(text.split())
+    return OptionError(f"invalid attribute at {rest[:40]!r}", hint='write name="value"')

@@ -50,6 +50,7 @@ _AROUND = (
     'put empty lines around it; inside HTML, give all elements around it markdown="block" (md_in_html);'
     " the cells of Markdown's own tables cannot contain one"
 )
+_AS_TEXT = "to show the tag as text, write `<{}>` in backticks"
 _LONGEST = 20_000
 """Maximum length of an element in characters. A longer one is reported as not closed."""
 _RESERVED = "data-bmvis-reserved"
@@ -96,7 +97,7 @@ class BmvisExtension(Extension):
         # Before the table of contents (5), which uses existing ids.
         md.treeprocessors.register(StableAnchors(md), "bmvis-anchors", 5.5)
         # After the table of contents (5), which assigns free ids to headings.
-        md.treeprocessors.register(_Release(md), "bmvis", 4)
+        md.treeprocessors.register(_Release(expansion), "bmvis", 4)
         # After all other postprocessors, to see the text that they restore.
         md.postprocessors.register(_LeftOver(expansion), "bmvis", -10)
 
@@ -114,12 +115,15 @@ class _Expansion:
         self.md = md
         self.extension = extension
         self.page = HostPage("")
+        self.has_headings = False
+        """Whether the table of contents has read the headings. To read one, it runs all postprocessors on it."""
 
     @property
     def trees(self) -> Trees:
         return self.extension.trees_for(self.md)
 
     def begin(self, text: str) -> None:
+        self.has_headings = False
         self.page = current_page(self.md, text, self.extension.page)
         for line, raw, error in self.page.sphinx_markup(text) if has_sphinx_markup(text) else ():
             self.trees.fail(error, raw, self.page, line)
@@ -224,7 +228,12 @@ def _whole_element(blocks: list[str]) -> str:
 class _Release(Treeprocessor):
     """Removes reserved ids from the elements around trees, since the trees have these ids."""
 
+    def __init__(self, expansion: _Expansion) -> None:
+        super().__init__(expansion.md)
+        self.expansion = expansion
+
     def run(self, root: ElementTree.Element) -> None:
+        self.expansion.has_headings = True
         for holder in root.iter("section"):
             if holder.attrib.pop(_RESERVED, None) is not None:
                 del holder.attrib["id"]
@@ -239,7 +248,8 @@ class _LeftOver(Postprocessor):
 
     def run(self, text: str) -> str:
         text = text.replace(_FILLING, "")
-        if LIKE.search(text) is None:  # fast even on a page of megabytes
+        # The search is fast even on a page of megabytes.
+        if not self.expansion.has_headings or LIKE.search(text) is None:
             return text
         return _LEFT_OVER.sub(lambda found: self._replacement(found) or found[0], text)
 
@@ -249,7 +259,8 @@ class _LeftOver(Postprocessor):
             left = read_element(found[0])
             if left.name == FACT:
                 return self.expansion.fact(left)
-            error = OptionError(f"this <{left.name}> is in a place where bmvis cannot draw it", hint=_AROUND)
+            hint = _AROUND if "=" in left.raw else _AS_TEXT.format(left.name)
+            error = OptionError(f"this <{left.name}> is in a place where bmvis cannot draw it", hint=hint)
             return self._fail(error, left.raw)
         if found["like"] and (name := intended(found["like"])):
             error = OptionError(f"unknown element <{found['like']}>", hint=f"did you mean <{name}>?")

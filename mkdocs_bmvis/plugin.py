@@ -233,7 +233,8 @@ class _Build:
     def __init__(self, settings: Settings, session: Session | None) -> None:
         self.settings = settings
         self.source = open_source(settings, session)
-        self.trees = Trees(settings, self.source, raises=PluginError, html_cache=HtmlCache(self.source, settings))
+        cache = HtmlCache(self.source, settings)
+        self.trees = Trees(settings, self.source, raises=PluginError, html_cache=cache, is_one_build=True)
         self.galleries = Galleries(self.trees)
         self.extension = BmvisExtension(trees=self.trees)
         self.printed: list[tuple[SitePage, set[str]]] = []

@@ -47,6 +47,16 @@ def test_element_is_read_with_its_attributes(text, attributes):
         ),
         pytest.param('<model-structure m:f" />', "the value has no closing quote", id="no-opening-quote"),
         pytest.param('<model-structure factory="m:f">hello</model-structure>', "has content", id="content"),
+        pytest.param(
+            '<model-structure factory="m:f">\n\n<model-structure factory="m:g"></model-structure>',
+            "the element is not closed",
+            id="next-is-closed",
+        ),
+        pytest.param(
+            '<model-structure factory="m:f" caption="Our "best" model" />',
+            """the value of 'caption' ends at a quote, before 'best" model"'""",
+            id="quote-in-value",
+        ),
     ],
 )
 def test_malformed_element_is_reported(text, message):

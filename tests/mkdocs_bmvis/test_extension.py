@@ -61,6 +61,21 @@ def test_heading_named_gallery_keeps_its_id_beside_a_gallery(render):
     assert page.select_one("h2")["id"] == "gallery"
 
 
+def test_element_in_a_heading_is_reported_once_and_is_not_in_its_id(render, caplog):
+    element = '<model-structure factory="zoo:tiny" />'
+    page = render(f"## Tree {element}\n\nText {element}\n", ["toc"]).soup
+    assert page.select_one("h2")["id"] == "tree"
+    places = [message.partition(": this <model-structure> is in a place")[0] for message in caplog.messages]
+    assert places == ["line 1", "line 3"]
+
+
+@pytest.mark.parametrize("text", [r"The tag \<model-structure>", "The tag <model-structure /> draws."])
+def test_tag_as_text_is_reported_with_how_to_write_it(render, caplog, text):
+    render(text)
+    (message,) = caplog.messages
+    assert message.endswith("(to show the tag as text, write `<model-structure>` in backticks)")
+
+
 def test_duplicate_name_is_a_warning(render, caplog):
     page = render('<model-structure factory="zoo:tiny" name="a" />\n\n' * 2)
     assert [tree["id"] for tree in page.trees] == ["a", "a-2"]

@@ -192,6 +192,20 @@ def test_blog_excerpts_are_separate_pages(tmp_path):
     assert built.page("blog/2026/01/01/post/index.html").select_one("#a.bmvis")
 
 
+def test_warning_of_a_blog_post_is_logged_once(tmp_path):
+    def change(config):
+        config["plugins"] = ["search", "blog", "bmvis"]
+        del config["nav"]
+
+    element = '<model-structure factory="zoo:nothing" />'
+    post = f"---\ndate: 2026-01-01\n---\n# Post\n\n{element}\n\n{element}\n\n<!-- more -->\n"
+    built = build("mkdocs", make_site(tmp_path, {"blog/posts/post.md": post}, change))
+    lines = [line for line in built.log.splitlines() if "'zoo' has no 'nothing'" in line]
+    assert ["post.md:6" in line for line in lines] == [True, False]
+    assert ["post.md:8" in line for line in lines] == [False, True]
+    assert len(built.page("blog/index.html").select(".bmvis-error")) == 2
+
+
 def blog_with_posts(tmp_path, text):
     """Build a blog with two posts of one text, whose ids differ on the pages that show both."""
 
