@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bmvis.lazy_regex import lazy_regex
 from bmvis.options.markup_names import FACT
 from bmvis.render.html.markup import Markup, join, tag
-from mkdocs_bmvis.drawing import Trees
+from mkdocs_bmvis.drawing import SiteElements
 from mkdocs_bmvis.element import LIKE, WHOLE, read_element
 from mkdocs_bmvis.page import HostPage
 
@@ -20,14 +20,14 @@ _IN_HTML = lazy_regex(
 )
 
 
-def draw_in_html(html: str, trees: Trees, page: HostPage, linked: TypeLink | None) -> str:
+def draw_in_html(html: str, elements: SiteElements, page: HostPage, linked: TypeLink | None) -> str:
     """Draw the elements in HTML that Python-Markdown did not create, such as the text cells of a notebook."""
 
     def draw(found: re.Match[str]) -> str:
         if not found["element"]:
             return found[0]
         element = read_element(found["element"])
-        drawn = trees.draw(element, page, linked)
+        drawn = elements.draw(element, page, linked)
         if element.name == FACT:
             return join(Markup(found["before"] or ""), drawn.html, Markup(found["after"] or ""))
         tree = tag("section", drawn.html, data_search_exclude=not drawn.is_searched)

@@ -26,7 +26,7 @@ from bmvis.render.html import assets
 from bmvis.render.html.markup import Markup, join
 from mkdocs_bmvis import zensical_assets
 from mkdocs_bmvis.autorefs import ModuleLinks, type_link, with_ends
-from mkdocs_bmvis.drawing import Trees, shared_trees
+from mkdocs_bmvis.drawing import SiteElements, shared_elements
 from mkdocs_bmvis.element import (
     LIKE,
     MISNAMED,
@@ -63,13 +63,13 @@ class BmvisExtension(Extension):
     """Replaces elements by trees.
 
     Args:
-        trees: draws the elements. By default, one instance is shared by all pages with the same settings.
+        elements: draws the elements. By default, one instance is shared by all pages with the same settings.
         settings: see `mkdocs_bmvis.settings`.
     """
 
-    def __init__(self, trees: Trees | None = None, **settings: object) -> None:
+    def __init__(self, elements: SiteElements | None = None, **settings: object) -> None:
         self.config = {name: [getattr(Settings(), name), text] for name, text in DESCRIPTIONS.items()}
-        self._trees = trees
+        self._elements = elements
         self._settings = Settings()
         self.page: HostPage | None = None
         """The page that is being converted, if the host provides it. Nested conversions belong to this page."""
@@ -101,11 +101,11 @@ class BmvisExtension(Extension):
         # After all other postprocessors, to see the text that they restore.
         md.postprocessors.register(_LeftOver(expansion), "bmvis", -10)
 
-    def trees_for(self, md: Markdown) -> Trees:
-        """Return the `Trees` for a Markdown instance."""
-        if self._trees is None:
-            return shared_trees(self._settings.below(config_folder(md)))
-        return self._trees
+    def elements_for(self, md: Markdown) -> SiteElements:
+        """Return the `SiteElements` for a Markdown instance."""
+        if self._elements is None:
+            return shared_elements(self._settings.below(config_folder(md)))
+        return self._elements
 
 
 class _Expansion:
@@ -119,19 +119,19 @@ class _Expansion:
         """Whether the table of contents has read the headings. To read one, it runs all postprocessors on it."""
 
     @property
-    def trees(self) -> Trees:
-        return self.extension.trees_for(self.md)
+    def elements(self) -> SiteElements:
+        return self.extension.elements_for(self.md)
 
     def begin(self, text: str) -> None:
         self.has_headings = False
         self.page = current_page(self.md, text, self.extension.page)
         for line, raw, error in self.page.sphinx_markup(text) if has_sphinx_markup(text) else ():
-            self.trees.fail(error, raw, self.page, line)
+            self.elements.reporter.box(error, raw, self.page, line)
 
     def draw(self, parent: ElementTree.Element, element: Element) -> None:
         """Add the HTML of an element to the document. It is stashed, so that no other processor changes it."""
         linked = type_link if has_autorefs(self.md) else None
-        html, is_searched = self.trees.draw(element, self.page, linked)
+        html, is_searched = self.elements.draw(element, self.page, linked)
         outermost = IDS.search(html)
         self._register_targets()
         html = join(self._assets(html), html)
@@ -146,7 +146,7 @@ class _Expansion:
 
     def _assets(self, html: str) -> Markup | None:
         """Return the stylesheets and scripts that a part of the page needs, and the page does not have yet."""
-        setting = self.trees.settings.assets
+        setting = self.elements.settings.assets
         needed = [file for file in assets.needed(html) if file not in self.page.assets]
         if not setting or not needed:
             return None
@@ -159,7 +159,7 @@ class _Expansion:
 
     def fact(self, element: Element) -> Markup:
         """Return the HTML of an element in a sentence."""
-        return self.trees.draw(element, self.page).html
+        return self.elements.draw(element, self.page).html
 
     def _register_targets(self) -> None:
         plugin = self.extension.autorefs
@@ -269,7 +269,7 @@ class _LeftOver(Postprocessor):
 
     def _fail(self, error: OptionError, raw: str) -> str:
         page = self.expansion.page
-        return self.expansion.trees.fail(error, raw, page, page.line_of(raw))
+        return self.expansion.elements.reporter.box(error, raw, page, page.line_of(raw))
 
 
 def makeExtension(**settings: Any) -> BmvisExtension:  # noqa: N802

@@ -16,7 +16,7 @@ from mkdocs.structure.nav import Navigation
 
 from bmvis.generated_files import write_if_changed
 from bmvis.options.markup_names import GALLERY, NAME, TABLE
-from mkdocs_bmvis.drawing import Trees
+from mkdocs_bmvis.drawing import SiteElements
 from mkdocs_bmvis.nav import complete, placed
 from mkdocs_bmvis.page import GalleryKey
 from mkdocs_bmvis.table_links import trees_on
@@ -29,11 +29,11 @@ class Galleries:
     """The galleries of one build.
 
     Args:
-        trees: draws the galleries.
+        elements: draws the galleries.
     """
 
-    def __init__(self, trees: Trees) -> None:
-        self._trees = trees
+    def __init__(self, elements: SiteElements) -> None:
+        self._elements = elements
         self._pages: dict[str, dict[GalleryKey, dict[str, File]]] = {}
         self._drawn: list[tuple[File, dict[str, str]]] = []
         """The pages with trees, and the anchors of these trees by reference."""
@@ -53,7 +53,7 @@ class Galleries:
                 continue  # MkDocs 1.5: no model pages
             from mkdocs_bmvis.model_pages import model_pages
 
-            for key, pages in model_pages(file.src_uri, text, self._trees.models, self._trees.settings.options):
+            for key, pages in model_pages(file.src_uri, text, self._elements.models, self._elements.settings.options):
                 made = {page.reference: self._page_file(page, file, files, config) for page in pages}
                 self._pages.setdefault(file.src_uri, {})[key] = made
                 self._for_nav.append((file, pages))
@@ -93,7 +93,7 @@ class Galleries:
         Its name depends on the text, so that builds at the same time do not overwrite each other's files.
         """
         name = f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.md"
-        kept = self._trees.settings.pages_folder
+        kept = self._elements.settings.pages_folder
         if kept is not None:
             with suppress(OSError):  # the cache is read-only
                 return _written(kept / name, text)

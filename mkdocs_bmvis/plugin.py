@@ -25,7 +25,7 @@ from bmvis.options.markup_names import TABLE
 from bmvis.render.html import assets
 from bmvis.untrusted.log_text import Log, forward
 from mkdocs_bmvis.autorefs import type_link
-from mkdocs_bmvis.drawing import Trees
+from mkdocs_bmvis.drawing import SiteElements
 from mkdocs_bmvis.elements_in_html import draw_in_html
 from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension
 from mkdocs_bmvis.gallery_pages import Galleries
@@ -33,6 +33,7 @@ from mkdocs_bmvis.hosts import mkdocs_page
 from mkdocs_bmvis.html_cache import LOG, HtmlCache
 from mkdocs_bmvis.page_assets import PageAssets
 from mkdocs_bmvis.print_site import has_print_page, separate
+from mkdocs_bmvis.reporting import Reporter
 from mkdocs_bmvis.settings import Settings, read_settings
 from mkdocs_bmvis.sources import open_source, preview_session
 from mkdocs_bmvis.zensical_assets import is_shipped
@@ -152,7 +153,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         """Draw the elements of a notebook, which Python-Markdown does not convert, and register all anchors."""
         if self._build and (ours := self._build.extension.page):
             linked = type_link if self._build.extension.autorefs else None
-            html = draw_in_html(html, self._build.trees, ours, linked)
+            html = draw_in_html(html, self._build.elements, ours, linked)
             if getattr(page, "present_anchor_ids", None) is not None:
                 page.present_anchor_ids |= ours.anchors  # type: ignore[operator]
             if has_print_page(config):
@@ -220,7 +221,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
 
     def _watch(self) -> None:
         if self._watcher and self._build:
-            self._watcher.update(self._build.trees.sources)
+            self._watcher.update(self._build.elements.sources)
 
     def _close(self) -> None:
         if self._build:
@@ -233,10 +234,10 @@ class _Build:
     def __init__(self, settings: Settings, session: Session | None) -> None:
         self.settings = settings
         self.source = open_source(settings, session)
-        cache = HtmlCache(self.source, settings)
-        self.trees = Trees(settings, self.source, raises=PluginError, html_cache=cache, is_one_build=True)
-        self.galleries = Galleries(self.trees)
-        self.extension = BmvisExtension(trees=self.trees)
+        reporter = Reporter(settings, raises=PluginError, is_one_build=True)
+        self.elements = SiteElements(settings, self.source, reporter, HtmlCache(self.source, settings))
+        self.galleries = Galleries(self.elements)
+        self.extension = BmvisExtension(elements=self.elements)
         self.printed: list[tuple[SitePage, set[str]]] = []
         """The pages that print-site joins, and the ids of the trees on them."""
 

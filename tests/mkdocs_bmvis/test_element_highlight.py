@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from mkdocs_bmvis.drawing import PageError
+from mkdocs_bmvis.reporting import PageError
 
 ELEMENT = '<model-structure factory="zoo:tiny" highlight="1.1 0.2" non-params />'
 

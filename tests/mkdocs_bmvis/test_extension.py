@@ -8,7 +8,7 @@ from markdown import Markdown
 from pythons import TORCH_PYTHON
 
 from bmvis.render.html import assets
-from mkdocs_bmvis.drawing import shared_trees
+from mkdocs_bmvis.drawing import shared_elements
 from mkdocs_bmvis.elements_in_html import draw_in_html
 from mkdocs_bmvis.page import HostPage
 from mkdocs_bmvis.settings import Settings
@@ -225,8 +225,8 @@ def test_texts_converted_by_one_instance_are_independent():
     ids=["block", "paragraph", "in-text"],
 )
 def test_element_in_html_of_another_converter_is_drawn(html, parents):
-    trees = shared_trees(Settings(path=("src",), cwd=str(SITE), python=TORCH_PYTHON).below(None))
-    soup = BeautifulSoup(draw_in_html(f"<!-- {ELEMENT} -->{html}", trees, HostPage(""), None), "html5lib")
+    elements = shared_elements(Settings(path=("src",), cwd=str(SITE), python=TORCH_PYTHON).below(None))
+    soup = BeautifulSoup(draw_in_html(f"<!-- {ELEMENT} -->{html}", elements, HostPage(""), None), "html5lib")
     (tree,) = soup.select(".bmvis")
     assert [parent.name for parent in tree.parents][: len(parents)] == parents
     assert ELEMENT in str(soup)
