@@ -233,7 +233,8 @@ def _merged_into_next(node: FigureNode) -> bool:
 
 
 def _is_like(one: FigureNode, other: FigureNode) -> bool:
-    return one.kind == "join" and one.call == other.call and one.text == other.text
+    is_same = one.symbols == other.symbols and one.weights == other.weights
+    return is_same and one.kind == "join" and one.call == other.call
 
 
 def _simplified(symbols: list[str], is_attending: bool) -> list[str]:

@@ -100,6 +100,13 @@ def recurrence_of_operations(model, blocks, x, steps=6):
     return torch.stack(found)
 
 
+def guided(model, blocks, x):
+    for _ in range(4):
+        one, other = blocks[0](x), model.first(x)
+        x = x - 0.1 * (one + 2 * (other - one))
+    return x
+
+
 def scaled_by_a_list(_, blocks, x):
     for scale, block in zip(blocks[0], blocks[1:], strict=True):
         x = block(x * scale)
@@ -165,6 +172,12 @@ CASES = {
         "in:x > blocks.0; in:x > first; blocks.0 > (+)root; first > (+)root; (+)root > (× +)root; "
         "blocks.0 > (× +)root; first > (× +)root; (+)root > (stack)root; (× +)root > (stack)root; "
         "(stack)root > out:output",
+    ),
+    "several operations in each step of a loop": (
+        guided,
+        [Block()],
+        "in:x > blocks.0; in:x > first; in:x > (− +)root; blocks.0 > (− +)root; first > (− +)root; "
+        "(− +)root > out:output",
     ),
     "parameters of a list": (
         scaled_by_a_list,
