@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from bmvis import __version__
+from bmvis.cli.output_encoding import accept_all_characters
 
 _MODULES = {
     "init": "init",
@@ -53,6 +54,7 @@ def main() -> None:
 
     To start, run `bmvis show package.module:factory`, or `bmvis init` in a project with documentation.
     """
+    accept_all_characters()
 
 
 @click.command(short_help="Copy the stylesheets and scripts.")

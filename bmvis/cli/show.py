@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -148,8 +148,8 @@ def _show(
     if flow_svg:
         _write_figure(flow_svg, page)
     if as_json:
-        data = msgspec.json.encode(to_data(page, reference, built.model.device))
-        click.echo(json_document(msgspec.json.format(data).decode()))
+        data = msgspec.to_builtins(to_data(page, reference, built.model.device))
+        click.echo(json_document(json.dumps(data, indent=2)))  # in ASCII: the encoding of a pipe may not be UTF-8
     elif not (html or svg or flow_svg):
         has_tree = options.flow != "only" or not page.figure
         if has_tree:
@@ -197,8 +197,6 @@ def _chosen(written: dict[str, Any]) -> dict[str, str | None]:
 
 
 def _print(page: Page) -> None:
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
     console = Console()
     # If the output is piped, rows are not wrapped, so that grep and diff work.
     if console.is_terminal:

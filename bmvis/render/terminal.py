@@ -13,7 +13,7 @@ from rich.tree import Tree
 
 from bmvis.model.tree import Parameter
 from bmvis.render import legend, row_counts, row_marks, row_tensors, summary
-from bmvis.render.columns import column_texts
+from bmvis.render.columns import HEADS, cells, column_texts
 from bmvis.render.param_groups import param_group_lines
 from bmvis.render.text import guides, mark_text, name_text, printable
 from bmvis.view.page import Page, Row
@@ -31,6 +31,8 @@ _CHANGES = {"added": DELTA, "removed": Style(color="#757575", strike=True)}
 LINES = Style(color="#757575")
 WIDE = 90
 """Minimum number of columns of a terminal with columns of numbers."""
+NARROW = 24
+"""Minimum number of columns for the tree next to selected columns. If less is left, the cells follow each row."""
 MIN_WIDTH = 12
 """Minimum number of columns for a row at any depth. A narrower terminal breaks the lines."""
 _PLAIN = Console(file=io.StringIO(), width=80)
@@ -71,6 +73,9 @@ class TerminalTree:
         rows, width = self.page.rows, options.max_width
         counts = _amounts(self.page) if self._columns and width >= WIDE else []
         amounts = _with_selected(counts, self.page)
+        is_narrow = bool(self.page.columns) and width - amounts[0].cell_len < NARROW
+        if is_narrow:
+            amounts = []
         if amounts:
             width = max(width - amounts[0].cell_len, MIN_WIDTH)
             width = width if self._columns else min(width, widest_row(self.page))
@@ -82,7 +87,10 @@ class TerminalTree:
             first = _narrowed(before[index], step, options.ascii_only)
             continued = before[index].replace("├── ", "│   ").replace("└── ", "    ") + ("│   " if is_open else "    ")
             rest = _narrowed(continued, step, options.ascii_only)
-            parts = list(_parts(row, self.page.dtype, columns=bool(counts)))
+            parts = [
+                *_parts(row, self.page.dtype, columns=bool(counts)),
+                *(_cells(row, self.page) if is_narrow else ()),
+            ]
             for number, line in enumerate(_lines(parts, width - len(first), width - len(rest))):
                 drawn = Text.assemble((rest if number else first, LINES), line, no_wrap=True, overflow="ignore")
                 if amounts and not number:
@@ -97,7 +105,13 @@ def _with_selected(counts: list[Text], page: Page) -> list[Text]:
     if not page.columns:
         return counts
     selected = (Text(f"  {printable(line)}", style=MUTED) for line in column_texts(page).aligned)
-    return [cells + count for cells, count in zip(selected, counts or [Text()] * (len(page.rows) + 1), strict=True)]
+    return [chosen + count for chosen, count in zip(selected, counts or [Text()] * (len(page.rows) + 1), strict=True)]
+
+
+def _cells(row: Row, page: Page) -> Iterator[Text]:
+    """Yield the cells of a row with their heads, for a terminal without room for columns."""
+    for cell in cells(row, page):
+        yield Text(printable(f"{HEADS[cell.column]}: {cell.text}"), style=MUTED)
 
 
 def widest_row(page: Page) -> int:

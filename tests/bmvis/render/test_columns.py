@@ -130,6 +130,14 @@ def test_terminal_always_has_selected_columns(width: int) -> None:
     assert max(ends) <= width
 
 
+@pytest.mark.parametrize("width", [20, 40])
+def test_cells_follow_each_row_in_a_narrow_terminal(width: int) -> None:
+    lines = printed(drawn(model(call(), call())), width)
+    assert all(cell_len(line) <= width for line in lines)
+    text = " ".join(line.lstrip("│├└─ ") for line in lines)
+    assert "input: [1, 8] output: [1, 4] MACs: 16 size: 64 bytes share: 44.4 %" in text
+
+
 def test_output_without_a_terminal_has_no_counts() -> None:
     assert "12 × 16" not in "".join(printed(layout(similar(), parse_options({})), 200, columns=False))
 
