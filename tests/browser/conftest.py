@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from page_server import PageServer
 from sites import build
+from tree_page import bert_html
 
 ORIGIN = "http://localhost"
 VIEWPORT = {"width": 1280, "height": 900}
@@ -159,3 +160,17 @@ def new_tab(browser, page_server) -> Iterator[Tab]:
     page = _new_page(browser)
     yield Tab(page, page_server)
     page.context.close()
+
+
+@pytest.fixture
+def lora(tab: Tab) -> Tab:
+    """Show the tree of BERT with LoRA."""
+    tab.show_trees(bert_html())
+    return tab
+
+
+@pytest.fixture
+def no_script_errors(tab: Tab) -> Iterator[None]:
+    """Fail a test whose page has an error of the scripts, or one against the content security policy."""
+    yield
+    assert tab.errors == []

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 from networks import densenet
-from test_script import do
+from tree_page import do
 from trees import tensor
 
 from bmvis.model.call import Call, Output

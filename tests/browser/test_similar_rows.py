@@ -4,7 +4,7 @@ import re
 
 import pytest
 from networks import conv, dense_layer, densenet, resnet
-from test_script import copied, do, hits, row, visible
+from tree_page import copied, do, hits, row, visible
 from trees import tensor
 
 from bmvis import humanize
