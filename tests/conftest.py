@@ -45,6 +45,7 @@ TOGETHER = {
         "bmvis/model/test_snapshot.py",
         "bmvis/render/test_parity.py",
         "bmvis/source/test_checkpoint.py",
+        "bmvis/source/test_transformers_config.py",
         "bmvis/test_schemas.py",
         "bmvis/view/figure/test_edge_lists.py",
         "bmvis/view/test_common_structure.py",

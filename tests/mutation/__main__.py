@@ -60,7 +60,7 @@ MIRRORS = {
     "bmvis/options/values.py": ["tests/bmvis", "-k", "option or address or param or show"],
     "bmvis/options/inputs.py": ["tests/bmvis/child/building/test_model_call.py"],
     "bmvis/reference.py": ["tests/bmvis/test_reference.py", "tests/bmvis/source"],
-    "bmvis/child/transformers_config.py": ["tests/bmvis/source/test_checkpoint.py"],
+    "bmvis/child/transformers_config.py": ["tests/bmvis/source/test_transformers_config.py"],
     "bmvis/regex_search.py": ["tests/bmvis/test_address.py"],
     "bmvis/gc_pause.py": ["tests/bmvis/extraction/test_no_side_effects.py"],
 }
