@@ -17,6 +17,15 @@ class Named(nn.Module):
             self.add_module(name, child)
 
 
+class Plain(nn.Module):
+    """A module with the given attributes."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__()
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
+
 def bert(head: str = "BertModel", **settings: Any) -> nn.Module:
     import transformers
 

@@ -15,21 +15,13 @@ from typing import Any
 
 import pytest
 import torch
+from small_models import Plain
 from torch import nn
 from torch.nn import functional
 
 from bmvis.comparison.drift import find_drift
 from bmvis.extraction.modules import capture
 from bmvis.model.snapshot import Snapshot, dump, load
-
-
-class Plain(nn.Module):
-    """A module with the attributes that a case gives it."""
-
-    def __init__(self, **attributes: Any) -> None:
-        super().__init__()
-        for name, value in attributes.items():
-            setattr(self, name, value)
 
 
 class Private(Plain):
