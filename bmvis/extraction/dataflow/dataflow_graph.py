@@ -15,7 +15,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from bmvis.extraction.dataflow.dataflow_recorder import DataflowRecorder
-from bmvis.extraction.dataflow.functions import merge_functions
+from bmvis.extraction.dataflow.functions import merge_functions, name_of_function
 from bmvis.extraction.dataflow.operation_names import LAYOUT
 from bmvis.extraction.dataflow.passed_weights import place_reads
 from bmvis.extraction.dataflow.raw_operations import RawOperation
@@ -146,7 +146,8 @@ def _needed(operations: Sequence[RawOperation], results: Mapping[str, Iterable[i
 def _merge_leaf_calls(recorder: DataflowRecorder, outer: Set[int], needed: Sequence[bool], results: set[int]) -> None:
     """Give all sources of a call that is not in `outer` to the first of its operations that something else uses.
 
-    The others that something else uses depend on that one.
+    The others that something else uses depend on that one. They have the names of their functions: which operations
+    `linear` runs depends on the layout of its input.
     """
     operations = recorder.operations
     sources: dict[int, dict[int, None]] = {}
@@ -164,6 +165,7 @@ def _merge_leaf_calls(recorder: DataflowRecorder, outer: Set[int], needed: Seque
         if needed[index] and index in used and operation.call not in outer:
             start = first.setdefault(operation.call, index)
             operation.sources = list(sources[operation.call]) if start == index else [start]
+            operation.name = name_of_function(operation) or operation.name
 
 
 def _calls_with_calls(calls: Sequence[ModuleCall], running: Iterable[int]) -> set[int]:

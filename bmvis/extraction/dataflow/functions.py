@@ -101,7 +101,7 @@ def _groups(operations: Sequence[RawOperation], calls: Set[int], needed: Sequenc
         if operation.function in (None, NO_FUNCTION) or not needed[index] or operation.call not in calls:
             continue
         if operation.name not in LAYOUT:
-            operation.name = _function_name(operation.function) or operation.name
+            operation.name = name_of_function(operation) or operation.name
         if operation.function is before[0] and operation.call == before[1]:
             group.append(index)
             if len(group) == 2:
@@ -127,7 +127,11 @@ def _merge(operations: Sequence[RawOperation], group: Sequence[int], end: int) -
     operations[end].name = next((name for name in names if name not in LAYOUT), operations[end].name)
 
 
-def _function_name(call: FunctionCall) -> str:
-    """Return the word for a function; '' if it only reads an attribute of a tensor, such as `tensor.T`."""
-    name = getattr(call.function, "__name__", "")
+def name_of_function(operation: RawOperation) -> str:
+    """Return the word for the function of an operation.
+
+    Returns:
+        The word; '' if the function is not known, or only reads an attribute of a tensor, such as `tensor.T`.
+    """
+    name = getattr(operation.function.function, "__name__", "") if operation.function else ""
     return "" if name in _ACCESSORS else operation_name(name)

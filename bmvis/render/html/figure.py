@@ -31,7 +31,7 @@ def to_figure(drawn: DrawnFigure, anchor: str, link: PathLink, subject: str) -> 
     note = " ".join(filter(None, (called_with(figure), _changes_note(figure))))
     return tag(
         "figure",
-        tag("div", image, class_="bmvis-scroll", tabindex=0, role="region", aria_label=title) if image else None,
+        tag("div", image, class_="bmvis-scroll", tabindex=0, role="group", aria_label=title) if image else None,
         tag("details", tag("summary", "Connections as text"), tag("ul", *lines), open=drawing is None),
         tag("figcaption", note) if note else None,
         class_="bmvis-figure",

@@ -100,6 +100,13 @@ def recurrence_of_operations(model, blocks, x, steps=6):
     return torch.stack(found)
 
 
+def from_a_transposed_value(_, blocks, x):
+    x = x.repeat(3, 1, 1).transpose(0, 1)  # `linear` runs other operations if its input is not contiguous
+    for block in blocks:
+        x = block(x)
+    return x
+
+
 def guided(model, blocks, x):
     for _ in range(4):
         one, other = blocks[0](x), model.first(x)
@@ -172,6 +179,11 @@ CASES = {
         "in:x > blocks.0; in:x > first; blocks.0 > (+)root; first > (+)root; (+)root > (× +)root; "
         "blocks.0 > (× +)root; first > (× +)root; (+)root > (stack)root; (× +)root > (stack)root; "
         "(stack)root > out:output",
+    ),
+    "a transposed value is the first input": (
+        from_a_transposed_value,
+        [Block(skips=True) for _ in range(3)],
+        "in:x > blocks.0..x3; blocks.0..x3 > out:output",
     ),
     "several operations in each step of a loop": (
         guided,
