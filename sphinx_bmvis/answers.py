@@ -37,13 +37,15 @@ class Answers:
 
     def note(self, key: ModelRequest, answer: Built | BmvisError) -> bool:
         """Store the answer to a request. Return whether pages that show it must be written again."""
-        self._data["retried"].discard(key)
+        for kind in ("retried", "drifted"):
+            self._data[kind].discard(key)
         if isinstance(answer, BmvisError):
             kept: BmvisError | bytes = answer
             self._data["dependencies"].pop(key, None)  # those of an earlier model: each build asks for it again
         else:
             self._data["dependencies"][key] = answer.dependencies
             self._data["retried"].update([key] if answer.is_retried else [])
+            self._data["drifted"].update([key] if answer.drift else [])
             kept = pack(answer)
         before = self._data["packed"].get(key)
         self._data["packed"][key] = kept
@@ -75,4 +77,5 @@ class Answers:
         """Remove the answers to requests that no page has any more."""
         for kind in ("packed", "dependencies"):
             self._data[kind] = {key: found for key, found in self._data[kind].items() if key in requested}
-        self._data["retried"] = {key for key in self._data["retried"] if key in requested}
+        for kind in ("retried", "drifted"):
+            self._data[kind] = {key for key in self._data[kind] if key in requested}

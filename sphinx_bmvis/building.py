@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import NamedTuple
 
 from sphinx.application import Sphinx
@@ -47,6 +47,7 @@ def build_models(app: Sphinx, env: BuildEnvironment) -> set[str]:
             reports[key] = _model_report(key, answer)
             if records.answers.note(key, answer):
                 changed.add(key)
+    reports.update(_kept_drift(records, known=reports))
     close_source(app)
     moved = records.note_ids(changed)
     if with_titles := records.unanswered | records.title_facts.keys():
@@ -86,6 +87,12 @@ def _model_report(key: ModelRequest, answer: Built | BmvisError) -> _ModelReport
     from bmvis.source.recorded import drift_error  # a build without changes builds no model
 
     return _ModelReport(drift_error(key.reference, answer), answer.model.notes)
+
+
+def _kept_drift(records: Records, known: Container[ModelRequest]) -> dict[ModelRequest, _ModelReport]:
+    """Return the differences from snapshots that earlier builds found, which each build reports, as it does errors."""
+    kept = [key for key in records.drifted if key not in known]
+    return {key: _model_report(key, records.answers.get(key))._replace(notes=()) for key in kept}
 
 
 def _log(records: Records, reports: Mapping[ModelRequest, _ModelReport]) -> None:

@@ -30,7 +30,7 @@ class BmvisDomain(Domain):
 
     name = DOMAIN
     label = "Models"
-    data_version = 15
+    data_version = 16
     folder = Path()
     """The folder of conf.py, which can differ between builds."""
     object_types: ClassVar[dict[str, ObjType]] = {

@@ -34,7 +34,7 @@ def answer_requests(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
     if not app.builder.format:
         return []
     report(records, records.unanswered | records.no_tree.keys())
-    if records.unanswered or records.failed_keys() or records.title_facts:
+    if records.unanswered or records.failed_keys() or records.drifted or records.title_facts:
         from sphinx_bmvis.building import build_models
 
         records.changed.update(dict.fromkeys(build_models(app, env), time.time()))

@@ -94,6 +94,8 @@ class Records:
     """What each model depends on."""
     retried: _Kept[set[ModelRequest]] = _Kept(set)
     """The models that each build asks for again, because a call ended its process."""
+    drifted: _Kept[set[ModelRequest]] = _Kept(set)
+    """The models that differ from their snapshots, in the mode `check`."""
     ids: _Kept[dict[TreeKey, bytes | None]] = _Kept(dict)
     """The ids of the rows of each named tree, as `kept_models.pack_ids` returns them; None if its model failed."""
     targets: _Kept[dict[TargetKey, Target]] = _Kept(dict)
@@ -106,8 +108,8 @@ class Records:
     """Time of the last change of such a text, in seconds; 0 if there was none."""
     code: _Kept[str] = _Kept(str)
     """The fingerprint of the code of bmvis in the last build."""
-    path: _Kept[tuple[str, ...]] = _Kept(tuple)
-    """The folders that the last build imported models from."""
+    places: _Kept[dict[str, object]] = _Kept(dict)
+    """The folders that the last build imported models from, and the file with their names."""
     is_settled: _Kept[bool] = _Kept(bool)
     """Whether nothing was read, removed or built since `settle`, also by earlier builds and other builders."""
 

@@ -20,7 +20,7 @@ from bmvis.errors import BmvisError
 from bmvis.lazy_regex import lazy_regex
 from bmvis.source import fingerprint, syntax
 from bmvis.source.module_folders import ModuleFolders, modules_in
-from bmvis.source.pyproject import read_project
+from bmvis.source.pyproject import Project, read_project
 from bmvis.untrusted.file_names import utf8
 from bmvis.worker.protocol import Dependency, DependencyKey, DependencyKind
 
@@ -30,6 +30,8 @@ FOLDERS = ":"
 """The `of` of an entry dependency that covers only the folders that the table sets. It is not a valid name."""
 ARGUMENTS = ":arguments"
 """The `of` of an entry dependency that covers the default arguments of all factories."""
+CHECKS = ":checks"
+"""The `of` of an entry dependency that covers with which snapshot a reference is compared, and what is ignored then."""
 _UNLISTED = lazy_regex(
     r"__pycache__|\.git|\.cache|\..*_cache|\.ipynb_checkpoints|\.doctrees|\.coverage.*|\.DS_Store|\..*sw[a-p]|\.#.*|\.nfs.*"
 )
@@ -131,7 +133,7 @@ def entry_dependency(file: Path, name: str) -> Dependency:
 
     Args:
         file: the pyproject.toml.
-        name: the name of a model; '' for the list of all models, `FOLDERS` for the folders only.
+        name: the name of a model; '' for the list of all models, or a constant of this module.
     """
     return with_value(Dependency("entry", str(file), of=name))
 
@@ -196,14 +198,26 @@ def _entry(dependency: Dependency) -> str:
         project = read_project(Path(dependency.path).parent)
         if dependency.of == ARGUMENTS:
             return fingerprint.of_bytes(repr(project.arguments).encode()) if project.arguments else ""
-        found: object = () if dependency.of == FOLDERS else (tuple(project.models), project.patterns)
-        if dependency.of not in ("", FOLDERS):
-            found = project.find(dependency.of)
+        found = _part_of(project, dependency.of)
     except (BmvisError, OSError, ValueError):
         return ""
     folders = (*project.path, str(project.snapshots))
     where = [utf8(os.path.relpath(folder, project.folder)) for folder in folders]
     return fingerprint.of_bytes(repr((found, where)).encode())
+
+
+def _part_of(project: Project, of: str) -> object:
+    """Return what an entry dependency covers, apart from the folders.
+
+    Raises:
+        ProjectError: no model has this name.
+    """
+    if of == FOLDERS:
+        return bool(project.shared_path)
+    if of == CHECKS:
+        names = [(name, model.reference, model.device) for name, model in project.models.items()]
+        return names, project.patterns, project.ignored
+    return project.find(of) if of else (tuple(project.models), project.patterns)
 
 
 def _variable(dependency: Dependency) -> str:

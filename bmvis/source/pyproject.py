@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -188,9 +189,9 @@ def read_project(start: Path) -> Project:
     """
     for folder in (start, *start.parents):
         file = folder / "pyproject.toml"
-        written = _settings_of_table(file) if file.is_file() else None
-        if written is not None:
-            return _project(folder, written, file)
+        found = _project(file, file.read_bytes()) if file.is_file() else None
+        if found is not None:
+            return found
     return Project(start, (str(start),), start / "snapshots", {})
 
 
@@ -210,14 +211,13 @@ def project_folder(start: Path) -> Path:
     return found
 
 
-def _settings_of_table(file: Path) -> object:
-    try:
-        return parse_toml(file.read_text(encoding="utf-8")).get("tool", {}).get("bmvis")
-    except ValueError as error:
-        raise ProjectError(f"{file} does not parse: {error}", hint="fix the TOML syntax") from None
-
-
-def _project(folder: Path, written: object, file: Path) -> Project:
+@lru_cache(16)
+def _project(file: Path, content: bytes) -> Project | None:
+    """Return the settings in a file; None without `[tool.bmvis]`. The models of a site all depend on one file."""
+    written = _bmvis_table(file, content)
+    if written is None:
+        return None
+    folder = file.parent
     table = settings_of_table(written, _BmvisTable, f"[tool.bmvis] in {file}")
     patterns = tuple(read_pattern(key, entry, str(file)) for key, entry in table.models.items() if ":" in key)
     models = {name: _named(name, entry, file) for name, entry in table.models.items() if ":" not in name}
@@ -226,6 +226,13 @@ def _project(folder: Path, written: object, file: Path) -> Project:
     path = (str(folder),) if table.path is None else shared
     ignored, arguments = parse_ignored(table.ignore), read_defaults(table.arguments, str(file))
     return Project(folder, path, folder / table.snapshots, models, patterns, ignored, shared, arguments)
+
+
+def _bmvis_table(file: Path, content: bytes) -> object:
+    try:
+        return parse_toml(content.decode()).get("tool", {}).get("bmvis")
+    except ValueError as error:
+        raise ProjectError(f"{file} does not parse: {error}", hint="fix the TOML syntax") from None
 
 
 def _named(name: str, written: object, file: Path) -> NamedModel:

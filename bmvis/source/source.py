@@ -22,7 +22,7 @@ from bmvis.source.allowed_references import EVERYTHING, AllowList
 from bmvis.source.build_job import BuildJob, SiteSettings
 from bmvis.source.cache import Cache
 from bmvis.source.cached_builds import Builder
-from bmvis.source.dependencies import ARGUMENTS, FOLDERS, entry_dependency
+from bmvis.source.dependencies import ARGUMENTS, CHECKS, FOLDERS, entry_dependency
 from bmvis.source.digest_memo import DigestMemo
 from bmvis.source.modes import Mode
 from bmvis.source.name_patterns import NamedModel, NamePattern
@@ -263,8 +263,8 @@ class Source:
 
     def _with_entry(self, name: str, built: Built) -> Built:
         """Return a model with the dependencies of the installed distributions, and of its entry in pyproject.toml."""
-        names = name or (FOLDERS if self.project.shared_path else ""), ARGUMENTS
-        entry = map(self._entry_of, filter(None, names))
+        names = name or FOLDERS, ARGUMENTS, *([CHECKS] if self._mode == "check" else [])
+        entry = map(self._entry_of, names)
         installed = self._builder.installed_dependencies(built.installed)
         return msgspec.structs.replace(built, dependencies=(*built.dependencies, *entry, *installed))
 

@@ -42,6 +42,30 @@ def test_check_mode_draws_the_model_and_warns_of_its_drift_at_each_place(driftin
     assert "[bmvis.drift]" in built.warnings
 
 
+def test_each_build_in_check_mode_warns_of_the_drift(drifting):
+    first, second = (drifting.build(bmvis_mode="check") for _ in range(2))
+    assert "no targets are out of date" in second.status
+    assert second.warnings.count("differs from its snapshot") == 2
+    assert sorted(second.warnings.splitlines()) == sorted(first.warnings.splitlines())
+    drifting.write("src/shapes.py", "WIDTH = 4\n")
+    assert not drifting.build(bmvis_mode="check").warnings
+
+
+def test_check_mode_follows_the_names_and_the_ignored_changes_of_pyproject(drifting):
+    drifting.write("index.rst", "Start\n=====\n\n.. model-structure:: zoo:tiny\n")
+    other = PROJECT.replace('"zoo:tiny"', '"zoo:tiny()"')
+    drifting.write("pyproject.toml", other)
+    assert not drifting.build(bmvis_mode="check").warnings
+    drifting.write("pyproject.toml", PROJECT)
+    assert "[4, 4] → [5, 5]" in drifting.build(bmvis_mode="check").warnings
+    drifting.write("src/shapes.py", "WIDTH = 4\n")
+    zoo = (drifting.folder / "src" / "zoo.py").read_text()
+    drifting.write("src/zoo.py", zoo.replace("nn.Dropout()", "nn.Dropout(0.3)"))
+    assert "p: 0.5 → 0.3" in drifting.build(bmvis_mode="check").warnings
+    drifting.write("pyproject.toml", PROJECT.replace("path =", "ignore = ['p']\npath ="))
+    assert not drifting.build(bmvis_mode="check").warnings
+
+
 def test_next_build_reads_a_new_snapshot(drifting):
     drifting.build(bmvis_mode="snapshot")
     snapshot(drifting.folder)

@@ -112,3 +112,58 @@ def test_page_is_read_in_each_build_while_the_call_of_a_model_ends_its_process(m
     assert fixed.warnings == ""
     assert re.search(r"\b12\b", fixed.page("index.html").get_text())
     assert "no targets are out of date" in site.build().status
+
+
+FOUND = """\
+from torch import nn
+try:
+    from optional import WIDTH
+except ImportError:
+    WIDTH = 3
+
+def build(width=0):
+    return nn.Linear(width or WIDTH, 1)
+"""
+
+
+def test_page_follows_the_pyproject_that_applies_to_it(make_site):
+    site = make_site({"index.rst": "M\n=\n\n.. model-structure:: found:build\n", "src/found.py": FOUND})
+    (site.folder.parent / "other").mkdir()
+    (site.folder.parent / "other" / "optional.py").write_text("WIDTH = 4\n")
+    outer = site.folder.parent / "pyproject.toml"
+
+    def width():
+        return re.search(r"\[1, (\d+)\]", site.build().trees("index.html")[0].get_text())[1]
+
+    outer.write_text("[project]\nname = 'a'\n")
+    assert width() == "3"
+    outer.write_text("[tool.bmvis]\npath = ['other']\n")
+    assert width() == "4"
+    outer.write_text("[tool.bmvis.models]\nnet = 'found:build'\n")
+    assert width() == "3"
+    site.write("pyproject.toml", "[tool.bmvis.arguments]\n'found:*' = 'width=5'\n")
+    assert width() == "5"
+    (site.folder / "pyproject.toml").unlink()
+    assert width() == "3"
+    assert "no targets are out of date" in site.build().status
+
+
+GENERATES = """
+def generate(app, env, docnames):
+    width = (app.srcdir / "width").read_text()
+    code = f"from torch import nn\\ndef build(): return nn.Linear({width}, 1)\\n"
+    (app.srcdir / "src" / "generated.py").write_text(code)
+
+def setup(app):
+    app.connect("env-before-read-docs", generate)
+"""
+
+
+def test_page_shows_code_that_an_extension_writes_before_pages_are_read(make_site):
+    page = "M\n=\n\n.. model-structure:: generated:build\n"
+    site = make_site({"index.rst": page, "other.rst": ":orphan:\n\nO\n=\n", "width": "3"})
+    site.write("conf.py", (site.folder / "conf.py").read_text() + GENERATES)
+    for width in "345":
+        site.write("width", width)
+        assert f"[1, {width}]" in site.build().trees("index.html")[0].get_text()
+    assert "no targets are out of date" in site.build().status
