@@ -1,7 +1,7 @@
 """Show the structure of PyTorch models in documentation.
 
 `__all__` is the public Python API; the package docstrings mark everything else as internal. `import bmvis` does not
-import torch. Functions that take a live model do.
+import torch. Functions that take a live model do, and `register_delta` and `Visualization`.
 
 Examples:
     >>> import bmvis

@@ -47,7 +47,7 @@ def match(model: Model, pattern: str | Iterable[str]) -> list[str]:
 
     Raises:
         ValueError: a pattern is empty.
-        OptionError: a regular expression does not compile.
+        OptionError: a regular expression does not compile, or is longer than `LONGEST` characters.
         HighlightError: a regular expression takes longer than `TIMEOUT` seconds.
 
     Examples:

@@ -1,4 +1,4 @@
-"""The `bmvis` domain: references to trees and modules, and what Sphinx keeps for them."""
+"""The `bmvis` domain of Sphinx: its roles and its index, and the targets of references."""
 
 from __future__ import annotations
 

@@ -34,9 +34,13 @@ class Drift(msgspec.Struct, frozen=True):
     """
 
     changes: tuple[DriftLine, ...]
+    """The changes. Equal changes of many blocks are one line."""
     before: Totals
+    """The numbers of elements and bytes of the earlier model."""
     after: Totals
+    """Those of the later model."""
     verdict: Verdict = Verdict()
+    """Whether state dicts of the earlier model load into the later one."""
     renamed: tuple[RenamedKey, ...] = ()
     """State-dict keys that have another name now."""
     optimizer_state: OptimizerState | None = None

@@ -25,7 +25,9 @@ class RenamedKey(msgspec.Struct, frozen=True):
     """
 
     before: str
+    """The key in the old state dict."""
     after: str
+    """The key that the present model expects."""
     is_certain: bool = True
     """Whether no other key is possible. Two renamed modules of equal structure can be confused."""
 

@@ -28,10 +28,15 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact": "c
     """
 
     text: str
+    """Description of the change, such as `weight: [8, 4] → [16, 4]`."""
     impact: Impact
+    """What the change affects: old checkpoints, outputs, training, or only names."""
     topic: str = ""
+    """What changed: the name of an argument, or of a fact of tensors."""
     before: str = ""
+    """The former value; '' if the change is not from one value to another."""
     after: str = ""
+    """The present value; '' in the same case."""
 
 
 class DriftLine(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact": "class"}):
@@ -44,6 +49,7 @@ class DriftLine(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact
     """
 
     kind: LineKind
+    """Whether the module, or what the text describes, was added, removed or changed."""
     path: str
     """Path of the module. `encoder.layer.0-11.output` represents twelve modules. '' is the root."""
     text: str
@@ -55,6 +61,7 @@ class DriftLine(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact
     before: str = ""
     """The former value; '' if the change is not from one value to another."""
     after: str = ""
+    """The present value; '' in the same case."""
     topic: str = ""
     """What changed: the name of an argument, or of a fact of tensors."""
     subject: str = ""
