@@ -14,6 +14,8 @@ PACKAGE = Path(__file__).parents[1]
 """The folder of the package bmvis."""
 _CHUNK = 2**20
 _GIT_TIMEOUT = 60
+_RECORDS = {".dist-info": ("RECORD",), ".egg-info": ("entry_points.txt",), ".pth": ()}
+"""The file that is read of what is installed, below a name in `site-packages` with this end."""
 _GIT_STATE = (
     ("status", "--porcelain=v2", "--branch", "--untracked-files=all", "-z"),
     ("diff", "--no-ext-diff", "--no-textconv", "--binary"),
@@ -98,8 +100,9 @@ def of_repository(folder: str) -> str:
 def of_installed(folder: str) -> str:
     """Return a digest of the distributions that are installed in one `site-packages` folder.
 
-    The digest covers the name, the version and the RECORD of each distribution. RECORD lists a digest of each file, so
-    a distribution that is reinstalled in the same version with other content has another digest.
+    The digest covers the name, the version and the RECORD of each distribution, and the entry points of eggs. RECORD
+    lists a digest of each file, so a distribution that is reinstalled in the same version with other content has
+    another digest.
     https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file
     """
     digest = hashlib.blake2b(digest_size=16)
@@ -113,11 +116,12 @@ def of_installed(folder: str) -> str:
 def installed_files(folder: str) -> list[str]:
     """Return the RECORD of each distribution in one `site-packages` folder, and the path files, sorted by their names.
 
-    A distribution without metadata in a folder, such as an old egg, has no RECORD: that path does not exist.
+    An egg has no RECORD. Next to sources that are installed as editable, its entry points change without its name. An
+    egg without entry points, or that is a file, has a path that does not exist.
     """
     try:
         with os.scandir(folder) as entries:
-            names = sorted(e.name for e in entries if e.name.endswith((".dist-info", ".egg-info", ".pth")))
+            names = sorted(e.name for e in entries if e.name.endswith((*_RECORDS,)))
     except (OSError, ValueError):
         return []
-    return [os.path.join(folder, name, *(() if name.endswith(".pth") else ("RECORD",))) for name in names]
+    return [os.path.join(folder, name, *_RECORDS[name[name.rindex(".") :]]) for name in names]

@@ -216,6 +216,20 @@ def another_project(name: str) -> dict[str, str]:
     }
 
 
+def distribution(folder: str, name: str, version: str = "1", entry_points: str = "") -> dict[str, str]:
+    """Return the metadata of an installed distribution."""
+    metadata = f"{folder}/{name}-{version}.dist-info"
+    return {
+        f"{metadata}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{metadata}/RECORD": f"{name}-{version}.dist-info/METADATA,,\n",
+        f"{metadata}/entry_points.txt": entry_points,
+    }
+
+
+def write_all(files: dict[str, str]) -> Callable[[Path], object]:
+    return all_of(*(write(name, text) for name, text in files.items()))
+
+
 def rename(root: Path, old: str, new: str) -> None:
     file = root / "pyproject.toml"
     file.write_text(file.read_text().replace(old, new))

@@ -2,20 +2,65 @@
 
 from stale_pages.edits import (
     Row,
+    all_of,
     another_project,
     bump_version,
+    distribution,
     edit_pyproject,
     link,
+    move,
     pack,
     remove,
     rename,
     set_time,
     write,
+    write_all,
     write_at_the_same_time,
     write_older,
 )
 
+PLUGINS = """
+from importlib.metadata import entry_points
+width = sum(plugin.load()() for plugin in entry_points(group="nets_in_{folder}"))
+"""
+
 STALE = {
+    "plugin that is installed in another folder": Row(
+        'sys.path.append(str(ROOT.parent / "target"))' + PLUGINS.format(folder="target"),
+        write_all(distribution("../target", "plugin_two", entry_points="[nets_in_target]\nb = plugin_two:one\n")),
+        {
+            **distribution("../target", "plugin_one", entry_points="[nets_in_target]\na = plugin_one:three\n"),
+            "../target/plugin_one.py": "def three(): return 3\n",
+            "../target/plugin_two.py": "def one(): return 1\n",
+        },
+    ),
+    "first plugin in a folder": Row(
+        "sys.path.append(str(ROOT.parent / 'empty'))" + PLUGINS.format(folder="empty") + "width = width or 3",
+        write_all(distribution("../empty", "plugin_four", entry_points="[nets_in_empty]\na = plugin_four:four\n")),
+        {"../empty/plugin_four.py": "def four(): return 4\n"},
+    ),
+    "plugin of an editable package": Row(
+        "sys.path.append(str(ROOT.parent / 'developed/src'))" + PLUGINS.format(folder="developed"),
+        write("../developed/src/developed.egg-info/entry_points.txt", "[nets_in_developed]\na = developed:four\n"),
+        {
+            "../developed/pyproject.toml": "",
+            "../developed/src/developed.py": "def three(): return 3\ndef four(): return 4\n",
+            "../developed/src/developed.egg-info/PKG-INFO": "Metadata-Version: 2.1\nName: developed\nVersion: 1\n",
+            "../developed/src/developed.egg-info/entry_points.txt": "[nets_in_developed]\na = developed:three\n",
+        },
+    ),
+    "version of a package in another folder": Row(
+        """
+        from importlib.metadata import version
+        sys.path.append(str(ROOT.parent / "versions"))
+        width = int(version("versioned"))
+        """,
+        all_of(
+            move("../versions/versioned-3.dist-info", "../versions/versioned-4.dist-info"),
+            write_all(distribution("../versions", "versioned", "4")),
+        ),
+        distribution("../versions", "versioned", "3"),
+    ),
     "star import": Row(
         "ns = {}; exec('from starred import *', ns); width = ns['W']",
         write("src/starred.py", "W = 4"),

@@ -11,7 +11,6 @@ and what a fork of this process accesses.
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -21,6 +20,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from bmvis.child import INITIAL_ENVIRONMENT
+from bmvis.child.tracebacks import is_foreign
 from bmvis.child.tracking import bytecode, command_files, listed_files, os_functions, source_opens
 from bmvis.child.tracking.environment_reads import VariableReads
 from bmvis.child.tracking.file_record import AccessKey, FileRecord
@@ -34,8 +34,8 @@ _getframe = sys._getframe
 _DATABASE_LOGS = ("-wal", "-journal")
 """Ends of the names of files with changes that are not in the database yet. SQLite reads them, and also those that only
 read a database create and remove them. https://www.sqlite.org/tempfiles.html"""
-_METADATA = importlib.metadata.__file__
-"""The module that looks for installed distributions in each folder of `sys.path`; other names do not matter to it."""
+_METADATA = ("importlib.metadata", "importlib_metadata")
+"""The modules that look for installed distributions in each folder of `sys.path`; other names do not matter to them."""
 _LEAVING = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname")
 """Audit events of the network."""
 _FORKS = ("os.fork", "os.forkpty")
@@ -133,8 +133,11 @@ class FileTracker:
         path = open_folder(name) if isinstance(name, int) else self.record.paths.absolute(name)
         if not path or frame.f_code.co_filename.startswith("<frozen importlib"):
             return  # the import system lists folders; the import tracker records the modules that it looks for
-        if self.record.paths.is_in_scope(os.path.join(path, "_")):
-            self.record.note("installed" if frame.f_code.co_filename == _METADATA else "names", path, frame)
+        if frame.f_globals.get("__name__") in _METADATA:
+            if not is_foreign(path):  # a reply has the distributions in `site-packages` anyway
+                self.record.note("installed", path, frame)
+        elif self.record.paths.is_in_scope(os.path.join(path, "_")):
+            self.record.note("names", path, frame)
         else:
             self.record.paths.outside.add(("names", path))
 
