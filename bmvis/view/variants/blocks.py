@@ -14,7 +14,7 @@ from bmvis.model.totals import Totals
 from bmvis.model.tree import Model, Module
 from bmvis.view.folding import Folding
 from bmvis.view.similarity import BLOCK, series
-from bmvis.view.variants.differs_mark import Notes, Variant, merge_alike, merge_notes
+from bmvis.view.variants.differs_mark import Notes, Variant, merge_alike, merge_notes, with_lengths
 from bmvis.view.variants.row_comparison import RowComparison, type_of
 
 _MAX_VARIANTS = 4
@@ -55,11 +55,15 @@ def _block_notes(rows: RowComparison, block: int, found: dict[int, Variant]) -> 
     if len(found) < 2:
         return {_path(rows, block, row): note for row, note in found.items()}
     pending, tensor_rows = [block], 0
+    lengths: dict[str, int] = {}
     while pending:
         row = pending.pop()
-        pending += rows.below[row]
+        pending += reversed(rows.below[row])
         tensor_rows += bool(rows.first(row).parameters)
-    return merge_alike({_path(rows, block, row): note for row, note in sorted(found.items())}, tensor_rows)
+        if row in rows.lengths:
+            lengths[_path(rows, block, row)] = rows.lengths[row]
+    notes = merge_alike({_path(rows, block, row): note for row, note in sorted(found.items())}, tensor_rows)
+    return with_lengths(notes, lengths)
 
 
 def _path(rows: RowComparison, block: int, row: int) -> str:

@@ -96,6 +96,27 @@ def merge_alike(notes: Notes, tensor_rows: int) -> Notes:
     return {"": msgspec.structs.replace(own, growth=growth, rows=rows), **kept}
 
 
+def with_lengths(notes: Notes, lengths: Mapping[str, int]) -> Notes:
+    """Return the notes of a block, with the lengths of the other block's lists if it is "wider" or "narrower" as well.
+
+    Args:
+        notes: the notes of the block and the rows below it.
+        lengths: the number of modules of the counterpart, by the path of each list of another length.
+    """
+    own = notes.get("")
+    if own is None or not own.growth or not lengths:
+        return notes
+    facts = [
+        f"{_there_are(count)}{f' in {shortened(path, WIDE_PATH)}' if path else ''}"
+        for path, count in list(lengths.items())[:MAX_NAMED]
+    ]
+    return {**notes, "": msgspec.structs.replace(own, module=(*own.module, *facts))}
+
+
+def _there_are(count: int) -> str:
+    return "there is 1 module" if count == 1 else f"there are {count} modules"
+
+
 def merge_notes(notes: Notes) -> Notes:
     """Return one note for a block, which names its rows that differ."""
     own = notes.get("", Variant(_reference(notes)))

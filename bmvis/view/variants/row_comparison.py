@@ -39,6 +39,8 @@ class RowComparison:
         self._children: dict[int, dict[str, int]] = {}
         self.longer: set[int] = set()
         """Rows of lists that are longer than their counterparts, so that some of the modules were not compared."""
+        self.lengths: dict[int, int] = {}
+        """For rows of lists of another length than their counterparts, the number of modules of the counterpart."""
 
     def members(self, row: int) -> tuple[int, ...]:
         """Return the indices of the modules of a row, in the order of the model."""
@@ -79,6 +81,7 @@ class RowComparison:
             module = list(self._module_words(here, there))
             if self._is_compared_below(row, here, there):
                 (self.longer if any(self._is_longer(below, there) for below in self.below[row]) else compared).add(row)
+                self._note_length(row, here, there)
                 if shift := self._shift(here, there):
                     module.append(shift)
                 else:
@@ -124,6 +127,11 @@ class RowComparison:
         is_shifted = any(type_of(self.modules[a]) != type_of(self.modules[b]) for a, b in both)
         is_list = self._is_list(here) and self._is_list(there)
         return f"there are {len(other)} modules" if is_shifted and not is_list else ""
+
+    def _note_length(self, row: int, here: int, there: int) -> None:
+        count = len(self.children(there))
+        if count != len(self.children(here)) and self._is_list(here) and self._is_list(there):
+            self.lengths[row] = count
 
     def _is_list(self, index: int) -> bool:
         """Return whether the children of a module are a series of one type."""

@@ -197,12 +197,15 @@ def shrink(width: int) -> Module:
     [
         (
             root(*stage("s1", 8, 2), *stage("s2", 16, 3, shrink(16)), *stage("s3", 32, 4, shrink(32))),
-            {"s1": "differs from s2, where there is also downsample; narrower", "s3": "as s2, wider"},
+            {
+                "s1": "differs from s2, where there is also downsample and there are 3 modules in blocks; narrower",
+                "s3": "differs from s2, where there are 3 modules in blocks; wider",
+            },
         ),
         (
             root(*stage("s1", 8, 2), *(longer := stage("s2", 16, 4))[:-4], *freeze(longer[-4:])),
             {
-                "s2": "as s1, wider",
+                "s2": "differs from s1, where there are 2 modules in blocks; wider",
                 "s2.blocks.3": "differs from blocks.0-2, where all parameters are trainable",
             },
         ),
