@@ -15,6 +15,8 @@ ALL_OPERATIONS = "all operations"
 """The entry in `Call.uncounted` if the model fails while its operations are counted."""
 OTHER_THREADS = "operations in other threads"
 """The entry in `Call.uncounted` if a module runs in a thread of its own, where operations are not seen."""
+NUMPY = "operations in NumPy"
+"""The entry in `Call.uncounted` if code takes values out of tensors as arrays, and can compute with these."""
 GENERATOR = "results of a generator"
 """The entry in `Call.uncounted` if a module returns a generator, whose items are computed after its call. Of the model
 itself, up to 100 items are computed and counted."""

@@ -20,7 +20,7 @@ from bmvis.extraction.dataflow.dataflow_recorder import DataflowRecorder
 from bmvis.extraction.modules import LiveModel
 from bmvis.extraction.outputs import read_outputs
 from bmvis.model.call import Output
-from bmvis.model.call_summary import ALL_OPERATIONS, GENERATOR, OTHER_THREADS, merged
+from bmvis.model.call_summary import ALL_OPERATIONS, GENERATOR, NUMPY, OTHER_THREADS, merged
 
 MAX_OUTSIDE_MODULES = 1000
 """Maximum number of modules outside the model that are recorded."""
@@ -83,9 +83,9 @@ class Recorder:
             and introspection.parameters(module)
         ):
             self.outside_modules[id(module)] = module
-        if threading.get_ident() != self._thread:  # operations are seen in the thread of the call only
-            for one in (seen, *(self.seen[running] for running in list(self.running))):
-                one.uncounted.add(OTHER_THREADS)
+        if threading.get_ident() != self._thread:  # operations are counted in the thread of the call only
+            seen.uncounted.add(OTHER_THREADS)
+            self.missed(OTHER_THREADS, self.running)
             if self.dataflow:
                 self.dataflow.threads.enter(module, args)
             return
@@ -157,6 +157,16 @@ class Recorder:
             self.seen[module].bytes += size
             if uncounted:
                 self.seen[module].uncounted.add(uncounted)
+
+    def missed(self, what: str, running: Iterable[int]) -> None:
+        """Record what some running modules compute that is not counted."""
+        for module in list(running):
+            self.seen[module].uncounted.add(what)
+
+    def read_as_array(self, tensor: torch.Tensor) -> None:
+        """Record that the running modules take the values of a tensor as an array. Integers are sizes and indices."""
+        if tensor.is_floating_point() or tensor.is_complex():
+            self.missed(NUMPY, self.running)
 
     @contextmanager
     def not_counting(self) -> Iterator[None]:

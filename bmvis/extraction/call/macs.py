@@ -36,6 +36,15 @@ _SPARSE = frozenset((torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch
 _SPARSE_PRODUCTS = {"aten::mm": 0, "aten::bmm": 0, "aten::mv": 0, "aten::addmm": 1, "aten::_sparse_addmm": 1}
 """Products that accept a sparse matrix, with the index of their first factor."""
 
+_SIZE_QUERIES = frozenset(
+    f"aten::{name}"
+    for name in (
+        "sym_is_contiguous", "is_contiguous", "is_strides_like_format", "is_non_overlapping_and_dense", "size",
+        "sym_size", "stride", "sym_stride", "storage_offset", "sym_storage_offset", "numel", "sym_numel", "dim",
+    )
+)  # fmt: skip
+"""Queries that a tensor with its own sizes, such as a nested one, dispatches. PyTorch answers them without the mode."""
+
 
 def formula_of(operation: Any) -> Formula | None:
     """Return the formula of an operation, or None.
@@ -92,6 +101,11 @@ def uncounted_name(operation: Any) -> str:
         return name
     is_simple = _INTERPOLATION.search(own) or _ELEMENTWISE.match(own)
     return name if _PRODUCT.search(own) and not is_simple else ""
+
+
+def is_size_query(operation: Any) -> bool:
+    """Return whether an operation only asks a tensor for its sizes."""
+    return qualified_name(operation) in _SIZE_QUERIES
 
 
 def qualified_name(operation: Any) -> str:

@@ -17,15 +17,6 @@ from bmvis.extraction.call.call_recorder import Recorder
 from bmvis.extraction.meta_device import meta_kernels
 from bmvis.extraction.operation_arguments import tensors_in
 
-_SIZE_QUERIES = frozenset(
-    f"aten::{name}"
-    for name in (
-        "sym_is_contiguous", "is_contiguous", "is_strides_like_format", "is_non_overlapping_and_dense", "size",
-        "sym_size", "stride", "sym_stride", "storage_offset", "sym_storage_offset", "numel", "sym_numel", "dim",
-    )
-)  # fmt: skip
-"""Queries that a tensor with its own sizes, such as a nested one, dispatches. PyTorch answers them without the mode."""
-
 
 class _Kind(NamedTuple):
     """What the trace needs to know about an operation."""
@@ -41,7 +32,7 @@ class _Kind(NamedTuple):
 def _kind(operation: Any) -> _Kind:
     formula = macs.formula_of(operation)
     uncounted = "" if formula else macs.uncounted_name(operation)
-    if getattr(getattr(operation, "_overloadpacket", None), "_qualified_op_name", "") in _SIZE_QUERIES:
+    if macs.is_size_query(operation):
         return _Kind(operation, None, "", is_size_query=True)
     if isinstance(operation, HigherOrderOperator) or operation is torch.ops.prim.device.default:
         return _Kind(operation, formula, uncounted)

@@ -30,7 +30,8 @@ class FunctionNames(WatchedDevice):
         operations: the operations that the call has run so far.
         set_data: is called with a tensor whose attribute `data` was set, and the value.
         host: records the values that code reads.
-        log: records the reads of devices and the failures; None if they are not recorded.
+        read_as_array: as of `WatchedDevice`.
+        log: as of `WatchedDevice`.
     """
 
     def __init__(
@@ -38,9 +39,10 @@ class FunctionNames(WatchedDevice):
         operations: Sequence[RawOperation],
         set_data: Callable[[torch.Tensor, torch.Tensor], None],
         host: HostValues,
+        read_as_array: Callable[[torch.Tensor], None],
         log: FailureLog | None = None,
     ) -> None:
-        super().__init__(log)
+        super().__init__(read_as_array, log)
         self.operations = operations
         self.set_data = set_data
         self.host = host
@@ -53,10 +55,7 @@ class FunctionNames(WatchedDevice):
             kwargs = {**(kwargs or {}), "device": self.device}
         if self.host.reads:
             self.host.enter(args, kwargs)
-        if self.log is None:
-            result = func(*args, **kwargs or {})
-        else:
-            result = self.log.run(func, tuple(args), kwargs or {}, sys._getframe(1))
+        result = self.run(func, args, kwargs or {}, sys._getframe(1))
         if func in READERS:
             self.host.add(args[0], result)
         if len(self.operations) > start:

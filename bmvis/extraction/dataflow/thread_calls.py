@@ -37,6 +37,13 @@ class ThreadCalls:
         self._lock = threading.Lock()
         self._local = threading.local()
         self.operations: list[RawOperation] = []
+        self.has_operations = False
+        """Whether an operation ran in another thread, in a module or not."""
+
+    @property
+    def is_used(self) -> bool:
+        """Return whether other threads computed."""
+        return self.has_operations or bool(self.operations)
 
     def enter(self, module: nn.Module, args: Sequence[Any]) -> None:
         """Begin a call in the running thread."""

@@ -8,7 +8,6 @@ while the mode is active. A mode belongs to one thread, so threads that start me
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,7 +23,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from bmvis.extraction.meta_device.device_reads import READERS, DeviceReads
 from bmvis.extraction.meta_device.skipped_conversions import is_skip_check
-from bmvis.extraction.meta_device.torch_entry_points import STORAGES, outside_torch, replaced
+from bmvis.extraction.meta_device.torch_entry_points import STORAGES, entered_by_threads, outside_torch, replaced
 from bmvis.untrusted import user_text
 
 MAX_FAILURES = 1000
@@ -114,7 +113,7 @@ class FailureLog(TorchFunctionMode):
 def watched_calls(log: FailureLog) -> Iterator[None]:
     """Record in `log` the calls of TorchScript, storages, DLPack and new threads that raise an exception."""
     with ExitStack() as stack:
-        stack.enter_context(_watched_threads(log))
+        stack.enter_context(entered_by_threads(lambda: log))
         stack.enter_context(log.reads.watched_storages())
         for owner in (torch._C.ScriptFunction, torch._C.ScriptMethod):
             stack.enter_context(_wrapped(owner, "__call__", log))
@@ -123,19 +122,6 @@ def watched_calls(log: FailureLog) -> Iterator[None]:
                 stack.enter_context(_wrapped(storage, name, log))
         for module in (torch, torch.utils.dlpack):
             stack.enter_context(_wrapped(module, "to_dlpack", log))
-        yield
-
-
-@contextmanager
-def _watched_threads(log: FailureLog) -> Iterator[None]:
-    """Let threads that start while the context is active run in the mode `log`."""
-    original = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]  # not `run`: subclasses replace it
-
-    def start(thread: threading.Thread) -> None:
-        with log:
-            original(thread)
-
-    with replaced(threading.Thread, "_bootstrap_inner", start):
         yield
 
 

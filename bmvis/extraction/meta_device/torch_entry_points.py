@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -33,6 +34,22 @@ def replaced(owner: Any, name: str, value: object) -> Iterator[None]:
             delattr(owner, name)
         else:
             setattr(owner, name, original)
+
+
+@contextmanager
+def entered_by_threads(make: Callable[[], AbstractContextManager[object]]) -> Iterator[None]:
+    """Let the threads that start while the context is active run in the context that `make` returns.
+
+    Modes of PyTorch belong to one thread. `make` is called in the new thread while the one that starts it waits.
+    """
+    original = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]  # not `run`: subclasses replace it
+
+    def start(thread: threading.Thread) -> None:
+        with make():
+            original(thread)
+
+    with replaced(threading.Thread, "_bootstrap_inner", start):
+        yield
 
 
 def outside_torch(frame: FrameType | None) -> FrameType | None:

@@ -7,28 +7,35 @@ have. What it computes then is not what it computes on the CPU.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
+from types import FrameType
 from typing import Any
 
+import torch
 from torch.overrides import _get_current_function_mode_stack
 from torch.utils import _device
 
 from bmvis.extraction.meta_device.meta_failures import FailureLog
 
+AS_ARRAYS = frozenset((torch.Tensor.numpy, torch.Tensor.__array__, torch.Tensor.__dlpack__))
+"""Functions of tensors that return their values as an array."""
+
 
 class WatchedDevice(_device.DeviceContext):
-    """Records the reads of devices and the failures of a call.
+    """Records the reads of devices and of values, and the failures of a call.
 
     It takes the place of the mode of `torch.device`, because each mode adds to the time of each function.
 
     Args:
-        log: where the reads and failures are recorded; None if they are not.
+        read_as_array: is called with a tensor whose values code takes as an array.
+        log: where the reads of devices and the failures are recorded; None if they are not.
     """
 
-    def __init__(self, log: FailureLog | None) -> None:
+    def __init__(self, read_as_array: Callable[[torch.Tensor], None], log: FailureLog | None = None) -> None:
         modes = _get_current_function_mode_stack()  # type: ignore[no-untyped-call]
         device = next((mode.device for mode in modes if isinstance(mode, _device.DeviceContext)), None)
         super().__init__(device or "cpu")
+        self.read_as_array = read_as_array
         self.log = log
         self.constructors: Set[Any] = set() if device is None else _device._device_constructors()
 
@@ -37,6 +44,12 @@ class WatchedDevice(_device.DeviceContext):
     ) -> Any:
         if func in self.constructors and (kwargs is None or kwargs.get("device") is None):
             kwargs = {**(kwargs or {}), "device": self.device}
-        if self.log is None:
-            return func(*args, **kwargs or {})
-        return self.log.run(func, tuple(args), kwargs or {}, sys._getframe(1))
+        return self.run(func, args, kwargs or {}, sys._getframe(1))
+
+    def run(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], frame: FrameType) -> Any:
+        """Call a function for the code of a frame, and record what it does."""
+        result = func(*args, **kwargs) if self.log is None else self.log.run(func, tuple(args), kwargs, frame)
+        if func in AS_ARRAYS:
+            with torch._C.DisableTorchFunction():
+                self.read_as_array(args[0])
+        return result

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -146,6 +148,49 @@ def test_operations_of_other_threads_are_not_counted_and_named() -> None:
         (2, 32, ("operations in other threads",)),
         (1, 0, ("operations in other threads",)),
     ]
+
+
+def in_started_thread(compute: Callable[[], Any]) -> Any:
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(compute()))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def product_in_a_pool(model: Any, x: torch.Tensor) -> torch.Tensor:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(torch.matmul, x, model.a.weight).result() + model.a(x)
+
+
+def numpy_product(model: Any, x: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(x.numpy() @ model.a.weight.detach().numpy()) + model.a(x)
+
+
+@pytest.mark.parametrize("dataflow", [False, True])
+@pytest.mark.parametrize(
+    ("forward", "macs", "uncounted"),
+    [
+        (product_in_a_pool, 32, ("operations in other threads",)),
+        (
+            lambda m, x: in_started_thread(lambda: functional.linear(x, m.a.weight, m.a.bias)),
+            0,
+            ("operations in other threads",),
+        ),
+        (lambda m, x: in_started_thread(lambda: x * 2) + m.a(x), 32, ()),
+        (numpy_product, 32, ("operations in NumPy",)),
+        (lambda m, x: m.a(torch.from_numpy(np.asarray(x) * 2)), 32, ("operations in NumPy",)),
+        (lambda m, x: m.a(torch.from_numpy(np.from_dlpack(x) * 2)), 32, ("operations in NumPy",)),
+        (lambda m, x: m.a(x)[x.argmax(-1).numpy()], 32, ()),
+        (lambda m, x: m.a(x) * x[0].tolist()[0] * x.sum().item(), 32, ()),
+    ],
+)
+def test_what_computes_where_it_is_not_counted_is_named(
+    forward: Any, macs: int, uncounted: tuple[str, ...], dataflow: bool
+) -> None:
+    call = trace_call(capture_live(Layers(forward)), [torch.zeros(2, 4)], {}, dataflow=dataflow).root.call
+    assert call is not None
+    assert (call.macs, call.uncounted) == (macs, uncounted)
 
 
 @pytest.mark.parametrize(("items", "calls", "uncounted"), [(2, 2, ()), (10**9, 100, ("results of a generator",))])

@@ -87,6 +87,16 @@ def test_edges(case: str, device: str) -> None:
     assert figure.unseen == UNSEEN
 
 
+def test_operations_without_a_module_are_unseen() -> None:
+    def forward(net, x):
+        with ThreadPoolExecutor(1) as pool:
+            return net.head(pool.submit(torch.relu, x).result())
+
+    figure = figures(type("Made", (Branches,), {"forward": forward})(), torch.ones(2, 4)).at(1)
+    assert edge_list(figure) == "head > out:output"
+    assert figure.unseen == UNSEEN
+
+
 def test_module_in_another_thread_is_not_opened() -> None:
     net = type("Made", (Branches,), {"forward": side_by_side})()
     assert edge_list(figures(net, torch.ones(2, 4)).at(2)) == PARALLEL
