@@ -22,6 +22,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils._pytree import tree_leaves, tree_map
 
 from bmvis.extraction.meta_device.device_reads import READERS, DeviceReads
+from bmvis.extraction.meta_device.meta_kernels import refuse_wrong
 from bmvis.extraction.meta_device.skipped_conversions import is_skip_check
 from bmvis.extraction.meta_device.torch_entry_points import STORAGES, entered_by_threads, outside_torch, replaced
 from bmvis.untrusted import user_text
@@ -79,6 +80,8 @@ class FailureLog(TorchFunctionMode):
         if self._ends is not None and time.monotonic() > self._ends:
             raise OutOfTimeError
         try:
+            if self._call is not None:
+                refuse_wrong(func, args, kwargs)
             result = func(*args, **kwargs) if self._call is None else self._call(func, args, kwargs)
         except Exception as error:
             self.note(func, args, kwargs, error, frame)

@@ -1,7 +1,8 @@
-"""Run operations whose meta kernels reject what the CPU accepts.
+"""Run operations whose meta kernels do something else than the CPU.
 
 `torch._grouped_mm`, which all mixture-of-experts layers of transformers call, takes bfloat16 alone on the meta device,
-as on a GPU. On the CPU it takes float32 and float16 too.
+as on a GPU. On the CPU it takes float32 and float16 too. `torch.quantize_per_tensor` returns a tensor of its input's
+data type on the meta device.
 https://github.com/pytorch/pytorch/blob/main/torch/_meta_registrations.py
 """
 
@@ -21,10 +22,28 @@ def run(operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         args: its positional arguments.
         kwargs: its keyword arguments.
     """
+    refuse_wrong(operation._overloadpacket, args, kwargs)
     own = _KERNELS.get(operation._overloadpacket._qualified_op_name)
     if own is not None and args and isinstance(args[0], torch.Tensor) and args[0].is_meta:
         return own(*args, **kwargs)
     return operation(*args, **kwargs)
+
+
+def refuse_wrong(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Raise an exception if the result on the meta device has another data type than on the CPU.
+
+    Args:
+        function: a function of PyTorch, or an `OpOverloadPacket`.
+        args: its positional arguments.
+        kwargs: its keyword arguments.
+
+    Raises:
+        NotImplementedError: the function is such a one, and a tensor is on the meta device.
+    """
+    if function not in _WRONG:
+        return
+    if any(isinstance(one, torch.Tensor) and one.is_meta for one in (*args, *kwargs.values())):
+        raise NotImplementedError(f"torch.{function.__name__} has no right kernel on the meta device")
 
 
 def _grouped_product(
@@ -54,4 +73,6 @@ def _groups(first: torch.Tensor, second: torch.Tensor, offs: torch.Tensor | None
     return (offs.shape[0],) if first.dim() == second.dim() else ()
 
 
+_WRONG = frozenset((torch.quantize_per_tensor, torch.ops.aten.quantize_per_tensor))
+"""Functions, and the operations that a dispatch mode sees."""
 _KERNELS: Mapping[str, Callable[..., torch.Tensor]] = {"aten::_grouped_mm": _grouped_product}

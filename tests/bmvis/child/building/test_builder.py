@@ -10,7 +10,7 @@ import pytest
 
 from bmvis.child.building import builder
 from bmvis.child.tracking.import_tracker import ImportTracker
-from bmvis.errors import BmvisError
+from bmvis.errors import BmvisError, FactoryError
 from bmvis.model.totals import subtree_totals
 from bmvis.model.tree import Model
 from bmvis.options.parsing import parse_options
@@ -54,6 +54,17 @@ def scripted(x):
 class Scripted(nn.Module):
     def forward(self, x):
         return x * int(x.sum().item())
+
+def quantized(by_keyword=False):
+    model = nn.Linear(4, 4)
+    quantize, weight = torch.quantize_per_tensor, model.weight.detach()
+    arguments = {"scale": 0.1, "zero_point": 0, "dtype": torch.qint8}
+    model.table = nn.Buffer(quantize(input=weight, **arguments) if by_keyword else quantize(weight, **arguments))
+    return model
+
+class Quantizes(nn.Linear):
+    def forward(self, x):
+        return torch.quantize_per_tensor(super().forward(x), 0.1, 0, torch.quint8).int_repr()
 
 def sparse():
     model = nn.Linear(4, 4)
@@ -205,6 +216,24 @@ def test_sparse_tensors_of_unknown_size_are_measured_on_the_cpu(source: Source) 
     for (name, device), found in expected.items():
         model = source.resolve(f"zoo:{name}", device).model
         assert (model.device, tuple(one.stored_bytes for one in model.root.buffers), model.notes) == found
+
+
+@pytest.mark.parametrize("arguments", ["", "(by_keyword=True)"])
+def test_quantized_tensors_have_the_data_type_of_the_cpu(source: Source, arguments: str) -> None:
+    model = source.resolve(f"zoo:quantized{arguments}").model
+    (table,) = model.root.buffers
+    assert (model.device, table.dtype, table.stored_bytes) == ("cpu", "qint8", 16)
+    assert "torch.quantize_per_tensor has no right kernel on the meta device" in model.notes[0]
+    with pytest.raises(FactoryError, match="no right kernel"):
+        source.resolve(f"zoo:quantized{arguments}", "meta")
+
+
+def test_call_that_quantizes_is_that_of_the_cpu(source: Source) -> None:
+    model = source.resolve("zoo:Quantizes(4, 2)", inputs="float32[3, 4]").model
+    assert model.device == "cpu"
+    assert model.root.call is not None
+    assert model.root.call.outputs[0].shape == (3, 2)
+    assert model.root.call.macs == 3 * 4 * 2
 
 
 def test_device_meta_warns_of_caught_failure(source: Source) -> None:
