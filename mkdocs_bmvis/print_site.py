@@ -1,6 +1,7 @@
 """Make the ids of trees unique on the page that mkdocs-print-site-plugin makes of all pages.
 
-The plugin adds the key of a page to the ids of headings and to all links, but not to the ids of other elements.
+The plugin adds the key of a page to the ids of headings and to all links of HTML, but not to the ids of other elements
+and to the links inside of pictures.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from mkdocs.config.defaults import MkDocsConfig
 
 from bmvis.lazy_regex import lazy_regex
 
-_IDS = lazy_regex(r'(?P<before> (?:id|aria-labelledby)=")(?P<id>[^"]+)(?=")')
+_REFERENCES = lazy_regex(r'(?P<before> (?:id="|aria-labelledby="|xlink:href="#))(?P<id>[^"]+)(?=")')
 
 
 def has_print_page(config: MkDocsConfig) -> bool:
@@ -22,7 +23,7 @@ def has_print_page(config: MkDocsConfig) -> bool:
 
 
 def separate(pages: Iterable[tuple[Any, set[str]]]) -> None:
-    """Add the key of its page to each id of a tree, in the copy of the page that the plugin keeps.
+    """Add the key of its page to each id of a tree, and to links from pictures to it, in the copy of the page that the plugin keeps.
 
     Args:
         pages: the pages of a site with the plugin, and the ids of the trees on them; empty for other sites.
@@ -31,7 +32,7 @@ def separate(pages: Iterable[tuple[Any, set[str]]]) -> None:
         from mkdocs_print_site_plugin.urls import get_page_key  # installed if there are pages
 
         if html := getattr(page, "html", None):
-            page.html = _IDS.sub(_renaming(get_page_key(page.url), anchors), html)
+            page.html = _REFERENCES.sub(_renaming(get_page_key(page.url), anchors), html)
 
 
 def _renaming(key: str, anchors: set[str]) -> Callable[[re.Match[str]], str]:

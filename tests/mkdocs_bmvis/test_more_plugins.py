@@ -62,7 +62,7 @@ def make_built(tmp_path, module, plugins, pages, strict=True, **changes):
 
 TREES = """# Trees
 
-<model-structure factory="zoo:tiny" name="named" caption="A caption" />
+<model-structure factory="zoo:tiny" name="named" caption="A caption" map flow="auto" inputs="float32[2, 4]" />
 
 <model-structure factory="zoo:tiny" />
 
@@ -81,6 +81,9 @@ def test_page_of_all_pages_shares_no_ids_and_links_to_rows(tmp_path):
         assert page.find(id=tree["aria-labelledby"]).get_text() == "A caption"
     broken = [link["href"] for link in page.select(".bmvis-card a, p > a") if link["href"][1:] not in ids]
     assert broken == []
+    pictured = [link["xlink:href"] for link in page.select("svg a")]
+    assert {"#one-named.0", "#two-named.0"} < set(pictured)
+    assert [href for href in pictured if href[1:] not in ids] == []
     assert [link["href"] for link in page.select("link[href*='bmvis.css']")] == ["../bmvis/static/bmvis.css"]
     assert built.page("one/index.html").select_one("#named\\.0")
 
