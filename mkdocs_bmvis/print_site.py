@@ -23,7 +23,7 @@ def has_print_page(config: MkDocsConfig) -> bool:
 
 
 def separate(pages: Iterable[tuple[Any, set[str]]]) -> None:
-    """Add the key of its page to each id of a tree, and to links from pictures to it, in the copy of the page that the plugin keeps.
+    """Add the key of its page to each id of a tree and each link to one, in the copy of the page that the plugin keeps.
 
     Args:
         pages: the pages of a site with the plugin, and the ids of the trees on them; empty for other sites.

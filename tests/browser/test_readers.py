@@ -180,6 +180,30 @@ def test_zoomed_page_scrolls_in_one_direction_only(zoom, tab):
     assert tab.page.evaluate(cut) == []
 
 
+@pytest.mark.parametrize("width", [180, 240, 310, 420, 560])
+def test_tree_in_a_card_of_a_wide_page_shows_each_count(width, tab):
+    """Cards and sidebars are narrow on wide pages too."""
+    layer = Module("fc", 3, "Linear", parameters=(tensor("weight", 512, 2048),))
+    blocks = [one for name in "01" for one in (Module(name, 2, "Block"), layer)]
+    model = Model((Module("", 0, "Net"), Module("blocks", 1, "ModuleList"), *blocks))
+    tab.show_trees(to_html(layout(model, Options()), "m"))
+    tab.page.evaluate("(width) => { document.querySelector('.bmvis').style.width = `${width}px` }", width)
+    counts = """() => [...document.querySelectorAll(".bmvis-tree data")].map((count) => {
+      const [inner, outer] = [count, count.closest(".bmvis-tree")].map((part) => part.getBoundingClientRect());
+      return [count.innerText, inner.left >= outer.left && inner.right <= outer.right];
+    })"""
+    found = tab.page.evaluate(counts)
+    assert len(found) == 4
+    assert [text for text, is_whole in found if not is_whole] == []
+    covered = """() => [...document.querySelectorAll(".bmvis-tree data > span")].flatMap((count) => {
+      const box = count.getBoundingClientRect();
+      const words = [...count.closest("summary, div").querySelectorAll("b, i, .bmvis-p")];
+      return words.filter((word) => [...word.getClientRects()].some((line) => line.right > box.left
+        && line.left < box.right && line.bottom > box.top + 4 && line.top < box.bottom - 4));
+    }).map((word) => word.textContent)"""
+    assert tab.page.evaluate(covered) == []
+
+
 def test_rows_of_bert_fit_the_column_of_themes(tab):
     """Use the narrowest column: 688 pixels in Material, Zensical and the book theme."""
     tab.page.set_viewport_size({"width": 704, "height": 900})
