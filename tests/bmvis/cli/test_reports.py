@@ -23,7 +23,6 @@ from bmvis.model.tree import Model, Module, Parameter
 from bmvis.source.recorded import conflict_sides
 
 HOSTILE = "a`|<b>\n::error::x\x1b[31m@team ```"
-WEIGHT = Parameter("weight", (2,), "float32", 2, 8)
 
 
 def model(*, trainable=True, width=2, blocks=3):

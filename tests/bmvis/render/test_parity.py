@@ -87,7 +87,6 @@ MODELS = {
 ROOT = "the root's own parameters are left out"
 TYPES = "siblings of different types are drawn as one"
 INDEX = "a single index is written as a range"
-LEAVES = "equal modules without parameters are not folded"
 EMPTY = "a container of modules without parameters stays when they go"
 SERIES = "each parameter of a recurrent layer has an entry"
 PARAMETRIZED = "a parametrized module is several rows"

@@ -180,10 +180,6 @@ def test_an_encoder_stays_left_of_a_decoder_of_queries() -> None:
     assert all(x >= trunk for x, _ in query.points)
 
 
-def corners(line: Line) -> int:
-    return len(line.points) - 2
-
-
 @pytest.mark.parametrize("rotary", ["RotaryEmbedding", "MixtralRotaryEmbedding", "RotaryEmbeddingOfAModel"])
 @pytest.mark.parametrize("name", ["Llama", "Mixtral", "Qwen2Moe"])
 def test_a_foreign_value_enters_nested_frames_without_short_bends(name: str, rotary: str) -> None:
