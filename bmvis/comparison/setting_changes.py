@@ -56,6 +56,8 @@ _GRADIENTS = {
     "EmbeddingBag": ("scale_grad_by_freq", "sparse"),
 }
 """Arguments of layers that change gradients alone."""
+_UNDERSCORES = re.compile(r"(?:(?<=\.)|^)_+")
+"""What makes a name a private one."""
 _POSITION = re.compile(r"idx|index|(?:^|_)(?:id|number|layer|block)$")
 
 
@@ -199,6 +201,7 @@ def _sides(text: str | None, count: int) -> list[float]:
 
 def impact_of(name: str, type_: str, before: str | None, after: str | None) -> Impact:
     """Return the class of a change of a setting."""
+    name = _UNDERSCORES.sub("", name)
     if name == "bias" and after in ("all", "none", "lora_only"):  # which biases PEFT trains
         return "training"
     if name in _GRADIENTS.get(type_, ()):

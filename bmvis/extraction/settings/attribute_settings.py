@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from bmvis.extraction.settings.callable_names import callable_name
 from bmvis.extraction.settings.callable_values import is_called
-from bmvis.extraction.settings.class_settings import called_methods, mentioned_names, method_constants
+from bmvis.extraction.settings.class_settings import called_methods, mentioned_names, method_constants, private_names
 from bmvis.extraction.settings.config_objects import is_config
 from bmvis.extraction.settings.module_references import NO_REFERENCES, ModuleReferences
-from bmvis.extraction.settings.object_parts import public_attributes, unwrapped
+from bmvis.extraction.settings.object_parts import attributes_of_object, unwrapped
 from bmvis.extraction.settings.plain_texts import is_volatile
 from bmvis.extraction.settings.setting_values import key_text, text_of
 
@@ -69,9 +69,9 @@ def _inner(value: Any, called: frozenset[str]) -> _Inner | None:
         return _Inner(dict.items(value), called) if dict.__len__(value) <= MAX_ENTRIES else None
     if issubclass(type(value), _PLAIN) or is_config(type(value)) or is_called(type(value)):
         return None
-    found = public_attributes(value)
+    methods = called_methods(type(value), called)
+    found = attributes_of_object(value, private_names(methods, called))
     if found is None:
         return None
-    methods = called_methods(type(value), called)
     found = [*found, *method_constants(methods).items()]
     return _Inner(found, called | mentioned_names(methods)) if found and len(found) <= MAX_ENTRIES else None

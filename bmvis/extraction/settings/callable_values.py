@@ -14,7 +14,14 @@ from typing import Any
 from torch import nn
 
 from bmvis.extraction import introspection
-from bmvis.extraction.settings.class_settings import called_methods, constants, method_constants
+from bmvis.extraction.settings.class_settings import (
+    CalledMethods,
+    called_methods,
+    constants,
+    method_constants,
+    private_names,
+)
+from bmvis.extraction.settings.object_parts import Pairs, own_attributes
 from bmvis.extraction.settings.project_code import class_attributes_of, is_namespace, is_of_project
 
 MAX_WRAPPERS = 8
@@ -27,27 +34,27 @@ def values_of_call(value: Any) -> Iterable[tuple[str, Any]] | None:
         inner = _function_of_project(value)
         return constants(inner) if inner is not None else _in_closure(value)
     if type(value) is MethodType:
-        return [*_public(value.__self__), *_constants_of_method(value)]
+        return _values_of_method(value)
     if is_namespace(value):
         return list(class_attributes_of(value).items())
     is_object = is_called(type(value)) and not issubclass(type(value), type | nn.Module) and is_of_project(type(value))
-    return [*_public(value), *_constants_of_call(type(value), "__call__")] if is_object else None
+    return _values_of_own_method(value, "__call__") if is_object else None
 
 
-def _constants_of_method(method: MethodType) -> Iterable[tuple[str, Any]]:
+def _values_of_method(method: MethodType) -> Iterable[tuple[str, Any]]:
     function, cls = method.__func__, type(method.__self__)
     if type(function) is not FunctionType or not is_of_project(function):
-        return ()
-    is_of_class = any(base.__dict__.get(function.__name__) is function for base in type.mro(cls))
-    if not is_of_class or issubclass(cls, nn.Module):
-        return constants(function)
-    return _constants_of_call(cls, function.__name__)
+        return _attributes(method.__self__, ())
+    if any(base.__dict__.get(function.__name__) is function for base in type.mro(cls)):
+        return _values_of_own_method(method.__self__, function.__name__)
+    return [*_attributes(method.__self__, [(function.__name__, function)]), *constants(function)]
 
 
-def _constants_of_call(cls: type, name: str) -> Iterable[tuple[str, Any]]:
-    """Return the constants of a method of a class of the project, such as defaults, and those of what it calls."""
-    found = method_constants(called_methods(cls, (name,)))
-    return [(key.removeprefix(f"{name}."), value) for key, value in found.items()]
+def _values_of_own_method(owner: Any, name: str) -> list[tuple[str, Any]]:
+    """Return the attributes that a method of a class of the project has, and constants, also those of what it calls."""
+    methods = called_methods(type(owner), (name,))
+    found = [(key.removeprefix(f"{name}."), value) for key, value in method_constants(methods).items()]
+    return [*_attributes(owner, methods), *found]
 
 
 def _in_closure(function: Any) -> list[tuple[str, Any]]:
@@ -75,9 +82,12 @@ def _function_of_project(value: Any) -> FunctionType | None:
     return None
 
 
-def _public(thing: Any) -> list[tuple[str, Any]]:
-    """Return the public values among the attributes of an object of the project that is no module."""
-    if issubclass(type(thing), type | nn.Module) or not is_of_project(type(thing)):
-        return []
-    found = class_attributes_of(type(thing)) | introspection.attributes_of(thing)
-    return [(name, value) for name, value in found.items() if type(name) is str and name[:1] != "_"]
+def _attributes(owner: Any, methods: CalledMethods) -> Pairs:
+    """Return the public attributes of an object of the project, and private ones that its methods read.
+
+    Those of a module that are public are settings of the module.
+    """
+    if issubclass(type(owner), type) or not is_of_project(type(owner)):
+        return ()
+    found = own_attributes(owner, private_names(methods))
+    return [pair for pair in found if pair[0][0] == "_"] if issubclass(type(owner), nn.Module) else found

@@ -14,14 +14,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 from bmvis.extraction import introspection
 from bmvis.extraction.settings.config_objects import is_config, values_of
-from bmvis.extraction.settings.object_parts import public_attributes
+from bmvis.extraction.settings.object_parts import attributes_of_object
 from bmvis.extraction.settings.project_code import (
     class_attributes_of,
     functions_in,
@@ -35,12 +35,15 @@ from bmvis.extraction.settings.project_code import (
 
 _GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME")
 _ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD")
+_ASSIGNMENT = ("STORE_ATTR", "DELETE_ATTR")
 _MAX_FUNCTIONS = 50
 """Functions that are read for one method."""
 CalledMethods = Sequence[tuple[str, FunctionType]]
 """Methods with their names."""
 _ABSENT = object()
 _FORWARD = frozenset(("forward", "__call__"))
+_OF_MODULES = frozenset((*vars(nn.Module()), *vars(nn.Module)))
+"""Names of attributes that each module has."""
 _PLAIN_METACLASSES = (type, abc.ABCMeta, type(torch.autograd.Function))
 """Classes of classes whose attributes can be read from `__dict__`."""
 
@@ -57,13 +60,38 @@ def class_settings(cls: type, called: Set[str] = frozenset()) -> dict[str, Any]:
     """
     methods = called_methods(cls, called | _FORWARD)
     mentioned = mentioned_names(methods)
-    found = {name: value for name, value in class_attributes_of(cls).items() if name in mentioned}
+    attributes = class_attributes_of(cls, private_names(methods, mentioned))
+    found = {name: value for name, value in attributes.items() if name in mentioned}
     return found | method_constants(methods)
 
 
 def names_of_calls(cls: type, called: Set[str]) -> frozenset[str]:
     """Return the names of attributes and methods that `forward` of a class mentions, and what it calls."""
     return mentioned_names(called_methods(cls, called | _FORWARD))
+
+
+def private_settings(cls: type, called: Set[str]) -> frozenset[str]:
+    """Return the names of private attributes that `forward` of a class of the project reads, and what it calls.
+
+    Args:
+        cls: the class of a module.
+        called: the names of other attributes and methods that the model mentions.
+    """
+    return private_names(called_methods(cls, called | _FORWARD), called) if is_of_project(cls) else frozenset()
+
+
+def private_names(methods: CalledMethods, mentioned: Set[str] = frozenset()) -> frozenset[str]:
+    """Return the names of private attributes that methods read, without the state that they change, such as a cache.
+
+    Args:
+        methods: methods of one class.
+        mentioned: the names of attributes that other code reads of its instances.
+    """
+    names = mentioned_names(methods) | mentioned
+    private = {name for name in names if name[:1] == "_" and name[-2:] != "__" and name not in _OF_MODULES}
+    if not private:
+        return frozenset()
+    return frozenset(private.difference(*(_names_in_code(part.__code__).assigned for part in _with_functions(methods))))
 
 
 def method_constants(methods: CalledMethods) -> dict[str, Any]:
@@ -73,7 +101,7 @@ def method_constants(methods: CalledMethods) -> dict[str, Any]:
 
 def mentioned_names(methods: CalledMethods) -> frozenset[str]:
     """Return the names in the code of methods."""
-    return frozenset(name for _, method in methods for name in _mentioned_names(method.__code__))
+    return frozenset(name for part in _with_functions(methods) for name in _mentioned_names(part.__code__))
 
 
 def called_methods(cls: type, called: Iterable[str]) -> CalledMethods:
@@ -99,7 +127,7 @@ def _called_methods(cls: type, called: Iterable[str]) -> Iterator[tuple[str, Fun
         name = pending.pop()
         for functions in methods.get(name, ()):
             yield from ((name, function) for function in functions)
-            names = {mentioned for function in functions for mentioned in _mentioned_names(function.__code__)}
+            names = mentioned_names([(name, function) for function in functions])
             new = sorted(names & methods.keys() - seen)
             seen.update(new)
             pending += new
@@ -113,9 +141,7 @@ def constants(method: FunctionType) -> Iterator[tuple[str, Any]]:
     The name of a default of such a function, and of what its closure or its own file has, begins with that of the
     function.
     """
-    pending, seen = [method], {method}
-    while pending and len(seen) <= _MAX_FUNCTIONS:
-        function = pending.pop()
+    for function in _reached(method):
         prefix = "" if function is method else f"{function.__name__}."
         defaults = introspection.arguments_with_default(function)
         yield from ((prefix + name, value) for name, value in defaults if is_value(name, value))
@@ -126,6 +152,20 @@ def constants(method: FunctionType) -> Iterator[tuple[str, Any]]:
             if value is not None and not is_state(name, value) and is_read:
                 is_common = function.__globals__ is method.__globals__ and not is_closure
                 yield name if is_common else prefix + name, value
+
+
+def _with_functions(methods: CalledMethods) -> list[FunctionType]:
+    """Return methods, and the functions of the project that they mention, each once."""
+    return list(dict.fromkeys(part for _, method in methods for part in _reached(method)))
+
+
+def _reached(method: FunctionType) -> Iterator[FunctionType]:
+    """Yield a method, and the functions of the project that it mentions."""
+    pending, seen = [method], {method}
+    while pending and len(seen) <= _MAX_FUNCTIONS:
+        function = pending.pop()
+        yield function
+        for _, value in _mentioned(function):
             inner = [found for found in functions_in(value) if found not in seen]
             seen.update(inner)
             pending += inner
@@ -141,7 +181,7 @@ def _mentioned(function: FunctionType) -> Iterator[tuple[str, Any]]:
         if name[:2] != "__" and not any(value is method for method in methods):
             yield name, _plain(value)
     variables: Mapping[str, Any] = function.__globals__
-    for path in _global_names(function.__code__):
+    for path in _names_in_code(function.__code__).global_names:
         if path[0][:2] != "__" and path[0] in variables:
             name, value = _resolved(path, variables)
             yield name, _plain(value)
@@ -169,30 +209,41 @@ def _inside(value: Any, attribute: str) -> Any:
         return members.get(attribute, _ABSENT) if type(members) is dict and is_of_project(value) else _ABSENT
     if is_config(type(value)):
         return values_of(value).get(attribute, _ABSENT)
-    return dict(public_attributes(value) or ()).get(attribute, _ABSENT)
+    return dict(attributes_of_object(value, {attribute}) or ()).get(attribute, _ABSENT)
 
 
 def _plain(value: Any) -> Any:
     return values_of(value) if is_config(type(value)) else value
 
 
-@lru_cache(maxsize=10_000)
-def _global_names(code: CodeType) -> list[tuple[str, ...]]:
-    """Return the names of global variables in code, and in functions inside it, each with the attributes read of it.
+class _NamesInCode(NamedTuple):
+    """What code, and functions inside it, do with names."""
 
-    They are sorted. Many classes use the same functions, and disassembling them takes most of the time.
+    global_names: Sequence[tuple[str, ...]]
+    """The names of global variables, sorted, each with the attributes read of it."""
+    assigned: frozenset[str]
+    """The names of attributes that are assigned or deleted."""
+
+
+@lru_cache(maxsize=10_000)
+def _names_in_code(code: CodeType) -> _NamesInCode:
+    """Return what code does with names.
+
+    Many classes use the same functions, and disassembling them takes most of the time.
     """
-    found = set()
+    found, assigned = set(), set()
     for part in _with_inner(code):
         path: tuple[str, ...] = ()
         for step in dis.get_instructions(part):
+            if step.opname in _ASSIGNMENT:
+                assigned.add(str(step.argval))
             if path and step.opname in _ATTRIBUTE:
                 path += (str(step.argval),)
                 continue
             found.add(path)
             path = (str(step.argval),) if step.opname in _GLOBAL else ()
         found.add(path)
-    return sorted(found - {()})
+    return _NamesInCode(sorted(found - {()}), frozenset(assigned))
 
 
 def _mentioned_names(code: CodeType) -> set[str]:

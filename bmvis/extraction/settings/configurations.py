@@ -134,15 +134,15 @@ def _limited(found: list[Configuration]) -> tuple[Configuration, ...]:
 def _configs(attribute: str, value: Any, *, is_own: bool) -> list[Any]:
     """Return the configurations in an attribute: itself, or PEFT's by the names of their adapters.
 
-    In classes of libraries, those of transformers and PEFT count in their usual attributes only. Lightning keeps
-    `hparams` in `_hparams`.
+    In classes of libraries, private attributes do not count, and those of transformers and PEFT count in their usual
+    attributes only. Lightning keeps `hparams` in `_hparams`.
     """
     kind = type(value)
     if of_adapters := adapter_configs(attribute, value):
         return of_adapters
     if attribute == _HPARAMS and issubclass(kind, dict):
         return [value]
-    if attribute[:1] == "_" or not is_config(kind):
+    if (attribute[:1] == "_" and not is_own) or not is_config(kind):
         return []
     return [value] if is_own or attribute in ATTRIBUTES or not is_of_library(kind) else []
 

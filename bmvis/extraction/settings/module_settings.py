@@ -1,7 +1,8 @@
 """Read the settings of modules: plain values among the attributes of an instance.
 
 Only `vars(module)` is read, and what a class of the project has in common (`class_settings.py`): no property and no
-other code of a module runs. Not recorded are private attributes, what `extra_repr()` shows, what `torch_layers.py`
+other code of a module runs. Not recorded are private attributes that `forward` does not read or that it changes, what
+`extra_repr()` shows, what `torch_layers.py`
 knows of PyTorch's own layers, and what `setting_values.py` leaves out.
 """
 
@@ -16,7 +17,7 @@ from torch import nn
 from bmvis.extraction import introspection
 from bmvis.extraction.attribute_kinds import HASHED, keys, zeros
 from bmvis.extraction.settings.attribute_settings import entries
-from bmvis.extraction.settings.class_settings import class_settings, names_of_calls
+from bmvis.extraction.settings.class_settings import class_settings, names_of_calls, private_settings
 from bmvis.extraction.settings.config_objects import adapter_configs, is_config
 from bmvis.extraction.settings.hooks import hook_settings, hook_slots
 from bmvis.extraction.settings.module_references import NO_REFERENCES, ModuleReferences
@@ -148,7 +149,7 @@ class SettingsReader:
             if plan.is_torch and issubclass(type(slots[attribute]), torch.Tensor):
                 continue  # a normalization or pruning has computed it from the parameters
             for name, text, plain in self._entries(attribute, slots[attribute], plan.called):
-                is_shown = shown.get(name.removesuffix(DEFAULT)) == plain or plain in positional
+                is_shown = shown.get(name.removesuffix(DEFAULT).lstrip("_")) == plain or plain in positional
                 if not is_shown and (name not in defaults or defaults[name] != plain):
                     yield name, text
 
@@ -178,7 +179,7 @@ def _entries(
 
 
 def _plan(cls: type, names: tuple[str, ...], called: frozenset[str], references: ModuleReferences) -> _Plan:
-    attributes, hooks = setting_attributes(cls, names), hook_slots(names)
+    attributes, hooks = setting_attributes(cls, names, private_settings(cls, called)), hook_slots(names)
     common = _common(cls, names, called, references.of_classes())
     return _Plan(names, attributes, hooks, is_torch_layer(cls), {}, common, called)
 

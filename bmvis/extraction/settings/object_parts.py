@@ -13,7 +13,7 @@ import operator
 import pathlib
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ import torch
 
 from bmvis.extraction import introspection
 from bmvis.extraction.settings.callable_names import callable_name
-from bmvis.extraction.settings.project_code import class_attributes_of, is_object
+from bmvis.extraction.settings.project_code import class_attributes_of, is_object, is_setting_name
 
 MAX_ARRAY = 65_536
 """Maximum number of elements of a NumPy array whose values are recorded."""
@@ -75,8 +75,13 @@ def unwrapped(value: Any) -> Any:
     return value
 
 
-def parts(value: Any) -> Parts | None:
-    """Return the parts of an object that is no plain value; None if nothing of it is recorded."""
+def parts(value: Any, private: Set[str] = frozenset()) -> Parts | None:
+    """Return the parts of an object that is no plain value; None if nothing of it is recorded.
+
+    Args:
+        value: the object.
+        private: the names of private attributes that count.
+    """
     kind = type(value)
     if issubclass(kind, torch.Tensor):
         return _tensor(value)
@@ -86,7 +91,7 @@ def parts(value: Any) -> Parts | None:
     found = _of_python(value) or _of_numpy(value)
     if found is not None:
         return found
-    attributes = _of_distribution(value) if module.startswith(_DISTRIBUTIONS) else public_attributes(value)
+    attributes = _of_distribution(value) if module.startswith(_DISTRIBUTIONS) else attributes_of_object(value, private)
     known = (NOT_RECORDED,) if attributes is None else ()
     return Parts(callable_name(kind), known, attributes or ())
 
@@ -101,14 +106,20 @@ def _of_distribution(value: Any) -> Pairs:
     ]
 
 
-def public_attributes(value: Any) -> Pairs | None:
-    """Return the public attributes of an object of the project and of its class, sorted; None for other objects."""
-    kind = type(value)
-    if not is_object(value):
-        return None
-    found = class_attributes_of(kind) | introspection.attributes_of(value)
-    names = sorted(name for name in found if type(name) is str and name[:1] != "_")
-    return [(name, found[name]) for name in names]
+def attributes_of_object(value: Any, private: Set[str] = frozenset()) -> Pairs | None:
+    """Return the public attributes of an object of the project and of its class, sorted; None for other objects.
+
+    Args:
+        value: the object.
+        private: the names of private attributes that count.
+    """
+    return own_attributes(value, private) if is_object(value) else None
+
+
+def own_attributes(value: Any, private: Set[str] = frozenset()) -> Pairs:
+    """Return the public attributes of an object and of its class, sorted, and the private ones of given names."""
+    found = class_attributes_of(type(value), private) | introspection.attributes_of(value)
+    return [(name, found[name]) for name in sorted(name for name in found if is_setting_name(name, private))]
 
 
 def _of_python(value: Any) -> Parts | None:

@@ -22,7 +22,7 @@ _PART_OF_MODEL = re.compile(
 """Names that `_SECRET` finds, but that are words of networks, such as `token_mixer`, `mask_token` and `in_keys`."""
 _LOCAL = re.compile(r"(?:^|[_.])(?:path|dir|directory|folder|file|filename|url|host|hostname|user)$", re.IGNORECASE)
 _VOLATILE = re.compile(
-    r"(?:^|[_.])devices?(?:$|[_.])|(?:^|\.)(?:pid|uuid|time|timestamp|start_time|created_at|session_id|run_id)$",
+    r"(?:^|[_.])devices?(?:$|[_.])|(?:^|\.)_*(?:pid|uuid|time|timestamp|start_time|created_at|session_id|run_id)$",
     re.IGNORECASE,
 )
 _TIME = re.compile(r"(?:^|\.)time$", re.IGNORECASE)

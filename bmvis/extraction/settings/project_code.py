@@ -14,7 +14,7 @@ import operator
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
@@ -196,19 +196,29 @@ def methods_in_closure(function: FunctionType) -> list[FunctionType]:
     return [one for one in values if type(one) is FunctionType and one.__code__.co_varnames[:1] == ("self",)]
 
 
-def class_attributes_of(cls: type) -> dict[str, Any]:
-    """Return the public values in the bodies of a class and its base classes, without methods and descriptors."""
+def class_attributes_of(cls: type, private: Set[str] = frozenset()) -> dict[str, Any]:
+    """Return the values in the bodies of a class and its base classes, without methods and descriptors.
+
+    Args:
+        cls: the class.
+        private: the names of private values that count.
+    """
     found: dict[str, Any] = {}
     for base in reversed(type.mro(cls)):
         if is_of_project(base):
-            found |= _attributes(base)
+            found |= _attributes(base, private)
     return found
 
 
-def _attributes(cls: type) -> dict[str, Any]:
-    pairs = [(name, value) for name, value in list(cls.__dict__.items()) if type(name) is str and name[:1] != "_"]
+def _attributes(cls: type, private: Set[str]) -> dict[str, Any]:
+    pairs = [(name, value) for name, value in list(cls.__dict__.items()) if is_setting_name(name, private)]
     pairs = [(name, value.__func__ if type(value) is staticmethod else value) for name, value in pairs]
     return {name: value for name, value in pairs if name not in vars(nn.Module) and _is_attribute(cls, name, value)}
+
+
+def is_setting_name(name: Any, private: Set[str]) -> bool:
+    """Return whether an attribute is public, or one of the private ones that count."""
+    return type(name) is str and (name[:1] != "_" or name in private)
 
 
 def _is_attribute(cls: type, name: str, value: Any) -> bool:

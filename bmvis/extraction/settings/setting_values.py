@@ -21,7 +21,7 @@ from torch import nn
 from bmvis.extraction import introspection
 from bmvis.extraction.settings.callable_names import callable_name, native_name
 from bmvis.extraction.settings.callable_values import values_of_call
-from bmvis.extraction.settings.class_settings import called_methods, mentioned_names, method_constants
+from bmvis.extraction.settings.class_settings import called_methods, mentioned_names, method_constants, private_names
 from bmvis.extraction.settings.config_objects import is_config, values_of
 from bmvis.extraction.settings.module_references import NO_REFERENCES, ModuleReferences
 from bmvis.extraction.settings.object_parts import Written, parts, unwrapped
@@ -143,14 +143,24 @@ def _callable(value: Any, state: _ReadState) -> str | None:
     values = values_of_call(value)
     if values is None and not issubclass(type(value), _FUNCTIONS) and not native_name(value):
         return None
-    is_in_function, state.is_in_function = state.is_in_function, True
-    is_read = values is not None and not is_in_function and state.functions_left > 0  # a function can mention itself
-    state.functions_left -= is_read
-    texts = _named_texts(values or (), state) if is_read else []
+    texts = _function_texts(values, state)
     if type(value) is MethodType and (owner := state.references.name(value.__self__)):
         texts = [owner, *texts]
-    state.is_in_function = is_in_function
     return f"{callable_name(value)}({', '.join(texts)})"
+
+
+def _function_texts(values: Iterable[tuple[str, Any]] | None, state: _ReadState) -> list[str]:
+    """Return the texts of the values that a function depends on; none inside another function, or if too many are read.
+
+    A function can mention itself.
+    """
+    if not values or state.is_in_function or state.functions_left <= 0:
+        return []
+    state.functions_left -= 1
+    state.is_in_function = True
+    texts = _named_texts(values, state)
+    state.is_in_function = False
+    return texts
 
 
 def _partial(value: functools.partial[Any], state: _ReadState) -> str | None:
@@ -159,9 +169,17 @@ def _partial(value: functools.partial[Any], state: _ReadState) -> str | None:
     state.levels_left -= 1  # its keywords can contain it
     positional = [text for item in value.args if (text := _text(item, "", state))]
     named = _named_texts(value.keywords.items(), state)
+    others = _function_texts(_not_given(value), state)
     state.levels_left += 1
     called = state.references.name(value.func) or callable_name(value)
-    return f"{called}({', '.join([*positional, *named])})"
+    return f"{called}({', '.join([*positional, *named, *others])})"
+
+
+def _not_given(partial: functools.partial[Any]) -> list[tuple[str, Any]]:
+    """Return the values that a function depends on without the defaults that a partial function replaces."""
+    function = partial.func
+    names = function.__code__.co_varnames[: len(partial.args)] if type(function) is FunctionType else ()
+    return [pair for pair in values_of_call(function) or () if pair[0] not in partial.keywords and pair[0] not in names]
 
 
 def _named_texts(pairs: Iterable[tuple[str, Any]], state: _ReadState) -> list[str]:
@@ -172,13 +190,13 @@ def _named_texts(pairs: Iterable[tuple[str, Any]], state: _ReadState) -> list[st
 
 def _object(value: Any, name: str, state: _ReadState) -> str | None:
     """Return the text of an object that cannot be called, with `?` for contents that are not recorded."""
-    found = parts(value)
+    called = state.called
+    methods = called_methods(type(value), called) if is_object(value) else ()
+    found = parts(value, private_names(methods, called))
     if found is None or not state.levels_left:
         return None
     if issubclass(type(value), torch.Tensor):
         found = found._replace(values=(*found.values, *map(Written, state.references.values(value))))
-    called = state.called
-    methods = called_methods(type(value), called) if is_object(value) else ()
     found = found._replace(named=(*found.named, *method_constants(methods).items()))
     count = len(found.values) + len(found.named)
     if count > state.items_left or any(value is one for one in state.outer):

@@ -6,12 +6,13 @@ tensors show. No code of a class runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from types import FunctionType
 
 from torch import nn
 
 from bmvis.extraction import introspection
+from bmvis.extraction.settings.project_code import is_setting_name
 from bmvis.extraction.settings.setting_values import text_of
 from bmvis.model.settings import normal
 
@@ -65,12 +66,13 @@ _DERIVED: Mapping[type, frozenset[str]] = {
 _QUANTIZED = ("torch.ao.nn.quantized", "torch.nn.quantized")
 
 
-def setting_attributes(cls: type, names: Sequence[str]) -> tuple[str, ...]:
+def setting_attributes(cls: type, names: Sequence[str], private: Set[str] = frozenset()) -> tuple[str, ...]:
     """Return those of the attributes of a module that can be settings.
 
     Args:
         cls: the class of the module.
         names: all attributes of the module.
+        private: the names of private attributes that can be settings.
     """
     bases = type.mro(cls)
     modules = tuple(map(introspection.class_module, bases))
@@ -85,7 +87,7 @@ def setting_attributes(cls: type, names: Sequence[str]) -> tuple[str, ...]:
     left_out |= _SIZES if is_torch_layer(cls) else frozenset()
     if modules[0].startswith(_QUANTIZED):
         left_out |= {"scale", "zero_point"}  # they depend on the weights
-    return tuple(name for name in names if type(name) is str and name[:1] != "_" and name not in left_out)
+    return tuple(name for name in names if is_setting_name(name, private) and name not in left_out)
 
 
 def is_torch_layer(cls: type) -> bool:

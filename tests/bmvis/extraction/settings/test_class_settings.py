@@ -189,6 +189,110 @@ def test_change_of_a_value_that_forward_reads_is_found(code: str, name: str) -> 
     assert texts[1] == texts[0].replace("10", "20")
 
 
+INIT = "def __init__(self): super().__init__(); "
+SCALED = "\n    def forward(self, x): return x * self._k"
+PRIVATE = {
+    "an attribute": (NET + INIT + "self._k = 10" + SCALED, {"_k": "10"}),
+    "an attribute of the class": (NET + "_k = 10" + SCALED, {"_k": "10"}),
+    "an attribute with the name of the class": (
+        NET + INIT + "self.__k = 10\n    def forward(self, x): return x * self.__k",
+        {"_Net__k": "10"},
+    ),
+    "a property": (
+        NET + INIT + "self._k = 10\n    @property\n    def k(self): return self._k\n"
+        "    @k.setter\n    def k(self, k): self._k = k\n    def forward(self, x): return x * self.k",
+        {"_k": "10"},
+    ),
+    "a method of a base class": (
+        "class Base(nn.Module):\n    def __init__(self, k): super().__init__(); self._k = k" + SCALED + "\n"
+        "class Net(Base):\n    def __init__(self): super().__init__(10)\n"
+        "    def forward(self, x): return super().forward(x)",
+        {"_k": "10"},
+    ),
+    "a function that gets the module": (
+        "def scaled(net, x): return x * net._k\n"
+        + NET
+        + INIT
+        + "self._k = 10\n    def forward(self, x): return scaled(self, x)",
+        {"_k": "10"},
+    ),
+    "a hook": (
+        NET
+        + INIT
+        + "self._k = 10; self.register_forward_hook(self.after)\n    def after(self, *a): return a[2] * self._k",
+        {"forward_hooks": "zoo.Net.after(_k=10)"},
+    ),
+    "an object": (
+        "class H:\n    def __init__(self): self._k = 10\n    def f(self, x): return x * self._k\n"
+        + NET
+        + INIT
+        + "self._h = H()\n    def forward(self, x): return self._h.f(x)",
+        {"_h": "zoo.H()", "_h._k": "10"},
+    ),
+    "an object that is called": (
+        "class H:\n    def __init__(self): self._k = 10\n    def __call__(self, x): return x * self._k\n"
+        + NET
+        + INIT
+        + "self._h = H()\n    def forward(self, x): return self._h(x)",
+        {"_h": "zoo.H(_k=10)"},
+    ),
+    "an object in a list": (
+        "class H:\n    def __init__(self): self._k = 10\n    def f(self, x): return x * self._k\n"
+        + NET
+        + INIT
+        + "self._h = [H()]\n    def forward(self, x): return self._h[0].f(x)",
+        {"_h": "(zoo.H(_k=10),)"},
+    ),
+    "a global object": (
+        "class H:\n    def __init__(self): self._k = 10\nh = H()\n" + NET + "def forward(self, x): return x * h._k",
+        {"forward.h._k": "10"},
+    ),
+    "a default that a partial function keeps": (
+        "import functools\ndef f(x, y, k=10): return x * k\n"
+        + NET
+        + INIT
+        + "self._f = functools.partial(f, y=2)\n    def forward(self, x): return self._f(x)",
+        {"_f": "zoo.f(y=2, k=10)"},
+    ),
+    "defaults that a partial function replaces": (
+        "import functools\ndef f(x=1, y=2, k=3): return x * k\n"
+        + NET
+        + INIT
+        + "self._f = functools.partial(f, 10, y=4)\n    def forward(self, x): return self._f()",
+        {"_f": "zoo.f(10, y=4, k=3)"},
+    ),
+    "what no method reads": (NET + INIT + "self._k = 10\n    def forward(self, x): return x", {}),
+    "what another method reads": (NET + INIT + "self._k = 10\n    def log(self): print(self._k)", {}),
+    "what forward changes": (
+        NET + INIT + "self._k = 10\n    def forward(self, x): self._k += 1; return x * self._k",
+        {},
+    ),
+    "what a function changes": (
+        "def step(net): net._k = 11\n"
+        + NET
+        + INIT
+        + "self._k = 10\n    def forward(self, x): step(self); return x * self._k",
+        {},
+    ),
+    "what PyTorch has": (NET + "def forward(self, x): return x * len(self._modules) * len(self._forward_hooks)", {}),
+}
+
+
+@pytest.mark.parametrize(("code", "settings"), PRIVATE.values(), ids=PRIVATE)
+def test_private_attributes_that_forward_reads_and_does_not_change_are_found(
+    code: str, settings: dict[str, str]
+) -> None:
+    found = [bmvis.capture(loaded(text)["Net"]()).root for text in (code, code.replace("10", "20"))]  # type: ignore[operator]
+    assert (found[0].settings or {}) == settings
+    assert (found[1].settings or {}) == {name: text.replace("10", "20") for name, text in settings.items()}
+
+
+def test_private_attributes_that_another_module_reads_are_found() -> None:
+    code = "class Part(nn.Module):\n    " + INIT + "self._k, self._m = 2, 3\n" + NET + INIT
+    code += "self.part = Part()\n    def forward(self, x): return x * self.part._k"
+    assert bmvis.capture(loaded(code)["Net"]()).modules[1].settings == {"_k": "2"}  # type: ignore[operator]
+
+
 def test_methods_of_objects_that_the_model_does_not_call_have_no_settings() -> None:
     code = "class H:\n    def f(self, x): return x\n    def draw(self, size=10): return size\n" + NET
     code += "def __init__(self): super().__init__(); self.h = H()\n    def forward(self, x): return self.h.f(x)"
