@@ -106,11 +106,18 @@ class OperationCounts(TorchDispatchMode):  # type: ignore[no-untyped-call]  # to
     def _branch(self, predicate: Any, if_true: Any, if_false: Any, operands: Sequence[Any]) -> Any:
         """Run a branch of `torch.cond`. On meta the predicate has no value: both run, and only the first is counted."""
         is_unknown = getattr(predicate, "is_meta", False)
+        with self:
+            found = (if_true if is_unknown or bool(predicate) else if_false)(*operands)
+        values = [predicate, found]
         if is_unknown:
             with self, self.recorder.not_counting():
-                if_false(*operands)
-        with self:
-            return (if_true if is_unknown or bool(predicate) else if_false)(*operands)
+                values.append(if_false(*operands))
+        if self.recorder.dataflow:
+            given = {id(tensor) for tensor in tensors_in(operands)}
+            results = [tensor for tensor in tensors_in((found,)) if id(tensor) not in given]
+            with torch._C.DisableTorchFunction():
+                self.recorder.dataflow.observe(torch.ops.higher_order.cond, values, {}, tensors_in(values), results)
+        return found
 
     def _count(self, kind: _Kind, args: Any, kwargs: dict[str, Any], result: Any) -> None:
         given = tensors_in((args, *kwargs.values()) if kwargs else args)

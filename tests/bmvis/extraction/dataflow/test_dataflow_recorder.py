@@ -90,3 +90,31 @@ CASES = {
 def test_edges(case: str, device: str) -> None:
     code, expected = CASES[case]
     assert edges_of_code(code, device) == sorted(expected.split("; "))
+
+
+def conditional(net, x):
+    return net.norm(torch.cond(net.a(x).sum() > 1e9, lambda y: net.b(y) * 2, lambda y: y + 1, (x,)))
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"),
+    [
+        ("cpu", "in:x > a; a > (cond)root; in:x > (cond)root; (cond)root > norm; norm > out:output"),
+        (
+            "meta",
+            BOTH + "a > (cond)root; b > (cond)root; in:x > (cond)root; (cond)root > norm; norm > out:output",
+        ),
+    ],
+)
+def test_condition_and_branches_of_cond(device: str, expected: str) -> None:
+    """On meta, where the condition has no value, both branches count; else the one that runs."""
+    assert edges_of_code(conditional, device) == sorted(expected.split("; "))
+
+
+def test_branch_that_returns_its_operand_changes_no_other_edge() -> None:
+    def code(net, x):
+        h = net.a(x)
+        chosen = torch.cond(net.b(x).sum() > 0, lambda y: y, lambda y: y, (h,))
+        return net.norm(h), chosen
+
+    assert "a > norm" in edges_of_code(code, "meta")
