@@ -1,4 +1,4 @@
-"""Find layers of Lightning modules that only a trainer makes.
+"""Find layers of Lightning modules that only a trainer makes, and copies that it keeps.
 
 Lightning calls `configure_model()` when training starts, not when the module is made:
 https://lightning.ai/docs/pytorch/stable/common/lightning_module.html#configure-model
@@ -19,6 +19,18 @@ from bmvis.untrusted import user_text
 
 _HOOKS = ("configure_model", "configure_sharded_model")
 _LIBRARIES = ("lightning", "pytorch_lightning")
+
+_HYPERPARAMETERS_COPY = "_hparams_initial"
+
+
+def is_copy_of_hyperparameters(module: nn.Module, attribute: str) -> bool:
+    """Return whether an attribute has copies of the arguments that `save_hyperparameters()` saved.
+
+    An argument can be a module, which the class registers as well. The copies are for loggers: nothing computes with
+    them.
+    https://lightning.ai/docs/pytorch/stable/common/hyperparameters.html
+    """
+    return attribute == _HYPERPARAMETERS_COPY and _is_lightning(type(module))
 
 
 def missing_layers(modules: Sequence[tuple[str, nn.Module]]) -> Iterator[str]:

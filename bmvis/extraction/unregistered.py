@@ -18,6 +18,7 @@ from torch import nn
 
 from bmvis.errors import a_type
 from bmvis.extraction import introspection
+from bmvis.extraction.lightning import is_copy_of_hyperparameters
 from bmvis.model.preorder import child_path
 from bmvis.untrusted import user_text
 
@@ -90,6 +91,8 @@ def find_unregistered(
                 continue  # nearly all attributes, so no function is called for them
             if id(value) in searched or name in _SLOTS or type(name) is not str or name.startswith("__"):
                 continue  # many modules have one configuration; TorchScript copies methods of the original module
+            if is_copy_of_hyperparameters(module, name):
+                continue
             searched.add(id(value))
             if _may_contain(value):
                 found = _look_into((owner, path, user_text.safe_text(name)), value, seen, containers)

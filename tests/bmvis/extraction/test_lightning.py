@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 from torch import nn
 
@@ -45,6 +47,17 @@ class Plain(nn.Module):
         self.body = nn.Linear(2, 2)
 
 
+class SavesArguments(LightningModule):
+    """Has a module as an argument, which `save_hyperparameters()` also keeps a copy of."""
+
+    def __init__(self, net: nn.Module, *, is_registered: bool = True) -> None:
+        super().__init__()
+        self._hparams = {"net": net}
+        self._hparams_initial = copy.deepcopy(self._hparams)
+        if is_registered:
+            self.net = net
+
+
 def called() -> Lazy:
     model = Lazy()
     model.configure_model()
@@ -70,3 +83,9 @@ def called() -> Lazy:
 )
 def test_layers_of_configure_model_are_noted(model: nn.Module, notes: list[str]) -> None:
     assert list(capture(model).notes) == notes
+
+
+@pytest.mark.parametrize(("is_registered", "attributes"), [(True, []), (False, ["_hparams"])])
+def test_copies_of_arguments_are_not_noted(is_registered: bool, attributes: list[str]) -> None:
+    notes = capture(SavesArguments(nn.Linear(2, 3), is_registered=is_registered)).notes
+    assert [note.partition(" ")[0] for note in notes] == attributes
