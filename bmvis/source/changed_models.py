@@ -1,6 +1,8 @@
 """Which models can have changed since a git revision, by the files that their modules import or name. Internal.
 
-No code of the project runs: imports are read from the syntax trees. In doubt, a model counts as changed.
+No code of the project runs: imports are read from the syntax trees. In doubt, a model counts as changed: a module that
+is in no folder of the project's `path` can be in any folder of the repository, because a package can be installed as
+editable.
 """
 
 from __future__ import annotations
@@ -13,10 +15,11 @@ from functools import cached_property
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from bmvis.errors import InvalidReferenceError
-from bmvis.reference import parse_reference
+from bmvis.errors import InvalidReferenceError, OptionError
+from bmvis.options.inputs import parse_inputs
+from bmvis.reference import Reference, parse_reference
 from bmvis.source.pyproject import Project
-from bmvis.source.revisions import changed_files
+from bmvis.source.revisions import changed_files, python_files
 from bmvis.untrusted.regular_file import read_regular
 
 MAX_BYTES = 10_000_000
@@ -64,23 +67,25 @@ class ChangedModels:
         """Return whether a model can have changed."""
         model = self._project.find(name)
         try:
-            reference = parse_reference(model.reference)
-        except InvalidReferenceError:
+            reference, function = parse_reference(model.reference), _function_of(model.inputs)
+        except (InvalidReferenceError, OptionError):
             return True
-        if self._project.snapshot(name) in self._changed or self._other_files:
+        if self._is_changed(self._project.snapshot(name)) or self._other_files:
             return True
         if reference.file:
-            path = Path(os.path.normpath(self._project.folder / reference.file))
+            path = Path(os.path.realpath(self._project.folder / reference.file))
             return any(path == file or path in file.parents for file in self._changed)
-        return self._depends_on_changed(reference.module)
+        modules = [reference.module, *([function.module] if function else [])]
+        return any(map(self._depends_on_changed, modules))
 
     @cached_property
     def _other_files(self) -> frozenset[Path]:
         """Changed files that any factory could read."""
+        snapshots = Path(os.path.realpath(self._project.snapshots))
         return frozenset(
             file
             for file in self._changed
-            if file.suffix != ".py" and file.suffix not in _PROSE and file.parent != self._project.snapshots
+            if file.suffix != ".py" and file.suffix not in _PROSE and file.parent != snapshots
         )
 
     def _depends_on_changed(self, module: str) -> bool:
@@ -91,7 +96,7 @@ class ChangedModels:
         while pending:
             name = pending.pop()
             for file in self._candidates(name):
-                if file in self._changed:
+                if self._is_changed(file):
                     return True
                 uses = _uses(file, name) if file.is_file() else _Uses()
                 if uses is None or not uses.words.isdisjoint(self._stems):
@@ -111,9 +116,42 @@ class ChangedModels:
         parts = module.split(".")
         for folder in self._project.path:
             for end in range(1, len(parts) + 1):
-                path = Path(os.path.normpath(PurePath(folder, *parts[:end])))
-                yield path / "__init__.py"
-                yield path.with_name(f"{path.name}.py")
+                yield from _files_of(Path(os.path.normpath(PurePath(folder, *parts[:end]))))
+        if not self._is_on_path(parts[0]):
+            for end in range(1, len(parts) + 1):
+                above = tuple(parts[: end - 1])
+                for parents, file in self._modules.get(parts[end - 1], ()):
+                    if parents[len(parents) - len(above) :] == above:
+                        yield file
+
+    def _is_on_path(self, name: str) -> bool:
+        """Return whether a folder of `path` has a top-level module or package, which is found before all others."""
+        return any(file.is_file() for folder in self._project.path for file in _files_of(Path(folder, name)))
+
+    @cached_property
+    def _modules(self) -> dict[str, list[tuple[tuple[str, ...], Path]]]:
+        """The Python sources of the repository, and the folders they are in, by the last part of their module names."""
+        found: dict[str, list[tuple[tuple[str, ...], Path]]] = {}
+        for file in sorted(python_files(self._project.folder) | self._changed):
+            path = file.parent if file.name == "__init__.py" else file.with_suffix("")
+            found.setdefault(path.name, []).append((path.parent.parts, file))
+        return found
+
+    def _is_changed(self, file: Path) -> bool:
+        """Return whether a file has changed, also if it is reached through links: git knows the paths without them."""
+        folder = os.path.realpath(file.parent)
+        return not self._changed.isdisjoint((file, Path(folder, file.name), Path(os.path.realpath(file))))
+
+
+def _function_of(inputs: str) -> Reference | None:
+    """Return the function that makes the inputs of a model, if there is one."""
+    found = parse_inputs(inputs) if inputs else ()
+    return found if isinstance(found, Reference) else None
+
+
+def _files_of(path: Path) -> tuple[Path, Path]:
+    """Return the files in which a module can be, of its path without a suffix."""
+    return path / "__init__.py", path.with_name(f"{path.name}.py")
 
 
 def _uses(file: Path, module: str) -> _Uses | None:

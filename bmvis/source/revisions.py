@@ -38,7 +38,7 @@ def read_revision(folder: Path, commit: str) -> dict[str, bytes]:
     Raises:
         SnapshotError: git cannot read the commit, or a file is too large.
     """
-    top = Path(os.fsdecode(_git(_existing(folder), "rev-parse", "--show-toplevel").rstrip(b"\r\n")))
+    top = _top(_existing(folder))
     below = folder.resolve().relative_to(top.resolve()).as_posix()
     listed = _git(top, "ls-tree", "-z", "-l", "--full-tree", commit, "--", "." if below == "." else f"{below}/")
     found = {}
@@ -60,11 +60,29 @@ def changed_files(folder: Path, revision: str) -> frozenset[Path]:
     Raises:
         SnapshotError: the folder is in no repository, or the repository has no such commit.
     """
-    commit = resolve_revision(folder, revision)
-    top = Path(os.fsdecode(_git(folder, "rev-parse", "--show-toplevel").rstrip(b"\r\n")))
+    commit, top = resolve_revision(folder, revision), _top(folder)
     tracked = _git(top, "diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", commit, "--")
     untracked = _git(top, "ls-files", "--others", "--exclude-standard", "-z")
-    return frozenset(top / os.fsdecode(name) for name in (tracked + untracked).split(b"\0") if name)
+    return _paths(top, tracked + untracked)
+
+
+def python_files(folder: Path) -> frozenset[Path]:
+    """Return the absolute paths of the Python sources in the working tree of a repository, without ignored ones.
+
+    Raises:
+        SnapshotError: the folder is in no repository.
+    """
+    top = _top(folder)
+    return _paths(top, _git(top, "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", "*.py"))
+
+
+def _top(folder: Path) -> Path:
+    """Return the folder of the repository, without links."""
+    return Path(os.fsdecode(_git(folder, "rev-parse", "--show-toplevel").rstrip(b"\r\n")))
+
+
+def _paths(top: Path, listed: bytes) -> frozenset[Path]:
+    return frozenset(top / os.fsdecode(name) for name in listed.split(b"\0") if name)
 
 
 def _existing(folder: Path) -> Path:

@@ -34,15 +34,28 @@ file = "checkpoint:weights/net.safetensors"
 
 
 @pytest.fixture
-def project(tmp_path):
-    for name, text in FILES.items():
-        file = tmp_path / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
-    for command in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-qm", "all"]):
-        subprocess.run(["git", *command], cwd=tmp_path, check=True)
-    return tmp_path
+def make_project(tmp_path):
+    """Return a function that makes a repository with one commit."""
+
+    def make(files, links=()):
+        folder = tmp_path / "project"
+        for name, text in files.items():
+            file = folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        for name in links:
+            (folder / name).symlink_to(links[name])
+        identity = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+        for command in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-qm", "all"]):
+            subprocess.run(["git", *command], cwd=folder, check=True)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def project(make_project):
+    return make_project(FILES)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +125,54 @@ def test_a_module_that_imports_by_name_depends_on_all_modules(project):
     (project / "src/zoo/other.py").write_text("new")
     found = ChangedModels(read_project(project), "HEAD")
     assert [found.has(name) for name in ("bert", "cnn")] == [False, True]
+
+
+ELSEWHERE = {
+    "pyproject.toml": "[tool.bmvis.models]\nnet = 'elsewhere.nets:build'\n"
+    "other = {reference = 'elsewhere.other:build', inputs = 'elsewhere.inputs:make'}\n",
+    "src/elsewhere/__init__.py": "",
+    "src/elsewhere/nets.py": "from .parts import W\nimport shared.sizes\n",
+    "src/elsewhere/parts.py": "W = 3\n",
+    "src/elsewhere/other.py": "",
+    "src/elsewhere/inputs.py": "",
+    "libs/shared/src/shared/sizes.py": "W = 3\n",
+    "libs/unused/src/unused/widths.py": "W = 3\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("src/elsewhere/nets.py", ["net"]),
+        ("src/elsewhere/parts.py", ["net"]),
+        ("src/elsewhere/parts/__init__.py", ["net"]),
+        ("src/elsewhere/__init__.py", ["net", "other"]),
+        ("src/elsewhere/other.py", ["other"]),
+        ("src/elsewhere/inputs.py", ["other"]),
+        ("libs/shared/src/shared/sizes.py", ["net"]),
+        ("libs/shared/src/shared/__init__.py", ["net"]),
+        ("libs/unused/src/unused/widths.py", []),
+        ("other.py", []),
+    ],
+)
+def test_models_of_packages_that_are_installed_as_editable(make_project, name, changed):
+    project = make_project(ELSEWHERE)
+    (project / name).parent.mkdir(exist_ok=True)
+    (project / name).write_text("new")
+    found = ChangedModels(read_project(project), "HEAD")
+    assert [model for model in ("net", "other") if found.has(model)] == changed
+
+
+def test_modules_behind_a_link(make_project, tmp_path):
+    pyproject = "[tool.bmvis]\npath = ['src']\n[tool.bmvis.models]\nnet = 'zoo.parts:build'\n"
+    files = {"pyproject.toml": pyproject, "impl/__init__.py": "", "impl/parts.py": "", "src/.keep": ""}
+    project = make_project(files, links={"src/zoo": "../impl"})
+    (tmp_path / "home").symlink_to(project)
+    for folder in (project, tmp_path / "home"):
+        assert not ChangedModels(read_project(folder), "HEAD").has("net")
+    (project / "impl/parts.py").write_text("new")
+    for folder in (project, tmp_path / "home"):
+        assert ChangedModels(read_project(folder), "HEAD").has("net")
 
 
 def test_an_unknown_revision_is_an_error(project):
