@@ -398,7 +398,7 @@ def test_a_configuration_that_no_module_shows_is_on_the_row_of_the_model():
     assert to_text(drawn(Sized(8, 2), Sized(8, 3))).splitlines()[0] == "root"
 
 
-def tied(*names: str) -> nn.Module:
+def tied_to_one(*names: str) -> nn.Module:
     model = nn.ModuleDict({name: nn.Linear(2, 2, bias=name == "own") for name in names})
     for name in names[1:]:
         if name != "own":
@@ -417,7 +417,7 @@ def tied(*names: str) -> nn.Module:
     ],
 )
 def test_sentence_counts_removed_parameters_and_counts_tied_ones_once(before, after, sentence):
-    text = to_text(drawn(tied(*before), tied(*after), only_changes=True))
+    text = to_text(drawn(tied_to_one(*before), tied_to_one(*after), only_changes=True))
     assert [line for line in text.splitlines() if line.startswith("changes")] == sentence
 
 
