@@ -96,10 +96,16 @@ class OperationCounts(TorchDispatchMode):  # type: ignore[no-untyped-call]  # to
         return result
 
     def _higher_order(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run an operator that takes functions. For `cond`, count the operations of the branch that runs."""
+        """Run an operator that takes functions. For `cond`, count the operations of the branch that runs.
+
+        The first argument of `out_dtype` is the operation that it runs, and the second one a data type.
+        """
         if func is torch.ops.higher_order.cond:
             return self._branch(*args)
         result = func(*args, **kwargs)
+        if func is torch.ops.higher_order.out_dtype:
+            self._count(_kind(args[0]), args[2:], kwargs, result)
+            return result
         self._count(_kind(func), args, kwargs, result)
         return result
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from small_models import mixtral
 from torch import nn
+from torch._higher_order_ops.out_dtype import out_dtype
 from torch.utils.flop_counter import FlopCounterMode
 from traced_calls import traced
 
@@ -269,7 +270,17 @@ class Checkpointed(nn.Module):
         return found
 
 
+class WiderResult(nn.Module):
+    """Multiplies as torchao does with quantized activations."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        given = x.to(torch.int8)
+        found: torch.Tensor = out_dtype(torch.ops.aten.mm.default, torch.int32, given, given.T)
+        return found
+
+
 HIGHER_ORDER = {
+    "out_dtype": (WiderResult, "float32[2, 4]", "meta", (2, 2), 2 * 4 * 2),
     "flex_attention": (Flex, "float32[1, 128, 64]", "cpu", (1, 4, 128, 16), 524_288 + 2_097_152),
     "cond": (Conditional, "float32[2, 4]", "cpu", (2, 4), 32),
     "cond, unknown": (Conditional, "float32[2, 4]", "meta", (2, 4), 32),
