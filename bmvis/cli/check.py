@@ -97,7 +97,7 @@ def check(
         sys.exit(_check_texts(texts, timeout))
     work = partial(Work, names=tuple(names), jobs=jobs, timeout=timeout, shard=shard, changed_since=changed_since)
     with errors_end_the_command():
-        found = list(_checked(folders, work, since, no_cache=no_cache))
+        found = [_with_shard(one, shard) for one in _checked(folders, work, since, no_cache=no_cache)]
         _finish(found, report, is_update=is_update)
 
 
@@ -154,6 +154,16 @@ def _named_by_project(found: _CheckedProject, folder: Path) -> _CheckedProject:
     prefix = place_of(folder)[0]
     checked = [Checked(one.outcome, _renamed(one.result, prefix)) for one in found.checked]
     return _CheckedProject(checked, [_renamed(result, prefix) for result in found.others])
+
+
+def _with_shard(found: _CheckedProject, shard: tuple[int, int]) -> _CheckedProject:
+    """Return results that know their part of the models, so that a merge of all parts misses none."""
+    number, count = shard
+    if count == 1:
+        return found
+    named = partial(msgspec.structs.replace, shard=f"{number}/{count}")
+    checked = [Checked(one.outcome, named(one.result)) for one in found.checked]
+    return _CheckedProject(checked, list(map(named, found.others)))
 
 
 def _renamed(result: Result, prefix: str) -> Result:

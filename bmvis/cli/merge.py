@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 import click
@@ -25,21 +25,45 @@ MAX_BYTES = 200_000_000
 def merge(files: Sequence[Path], report: ReportOptions) -> None:
     """Write one report from the FILES that `bmvis check --format json` wrote, for example by --shard.
 
-    The exit code is that of one check of all models. Example:
+    The exit code is that of one check of all models. If the file of a shard is missing, the command fails. Example:
 
         bmvis merge shard-*.json --format markdown
     """
-    found: dict[str, Result] = {}
     with errors_end_the_command():
-        for file in files:
-            for result in _read(file):
-                if result.name in found:
-                    raise OptionError(f"{file}: the model {result.name!r} is in two files", hint="pass each shard once")
-                found[result.name] = result
-    results = sorted(found.values(), key=lambda result: result.name)
+        results = _merged(files)
     report.write(results)
     click.echo(summary(results), err=True)
     sys.exit(exit_code(results, report.fail_on))
+
+
+def _merged(files: Sequence[Path]) -> list[Result]:
+    """Return the results in files, sorted.
+
+    Raises:
+        OptionError: a file is not a report, two have the same model, or the report of a shard is missing.
+    """
+    found: dict[str, Result] = {}
+    without_models = 0
+    for file in files:
+        results = _read(file)
+        without_models += not results
+        for result in results:
+            if result.name in found:
+                raise OptionError(f"{file}: the model {result.name!r} is in two files", hint="pass each shard once")
+            found[result.name] = result
+    missing = _missing_shards({result.shard for result in found.values() if result.shard})
+    if len(missing) > without_models:
+        raise OptionError(
+            f"the report of shard {' or '.join(missing)} is missing",
+            hint="pass the file of each shard, also if it is `{}`",
+        )
+    return [msgspec.structs.replace(found[name], shard="") for name in sorted(found)]
+
+
+def _missing_shards(found: Set[str]) -> list[str]:
+    """Return the shards, such as `2/3`, that are not among those of the results. They may have no models."""
+    counts = sorted({int(shard.partition("/")[2]) for shard in found})
+    return [shard for count in counts for shard in (f"{n}/{count}" for n in range(1, count + 1)) if shard not in found]
 
 
 def _read(file: Path) -> list[Result]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -74,6 +74,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     detail: str = ""
     place: Place | None = None
     """The line to fix, if the model could not be built."""
+    shard: Annotated[str, msgspec.Meta(pattern=r"^(\d{1,4}/\d{1,4})?$")] = ""
+    """The part of the models that was checked with it, such as `2/8`; '' for all."""
 
     @property
     def problem_place(self) -> Place:

@@ -36,4 +36,5 @@ def _facts(result: Result) -> dict[str, Any]:
     fields += _FAILED if result.message else ()
     fields += _COMPARED if result.before else ()
     fields += ("place",) if result.place else ()
+    fields += ("shard",) if result.shard else ()
     return {field: given.get(field, _EMPTY.get(field)) for field in fields}

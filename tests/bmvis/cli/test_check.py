@@ -84,7 +84,20 @@ def test_shards_have_all_models_once_and_merge_to_one_report(project, no_worker)
         assert merged.stdout == run("check", "--format", style).stdout
     assert merged.exit_code == whole.exit_code == 1
     assert merged.stderr.splitlines()[0] == whole.stderr.splitlines()[0] == "2 of 3 models match their snapshots"
-    assert run("merge", "shard-1.json").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("parts", "missing"),
+    [((1, 2), "3/4 or 4/4"), ((1, 2, 4), "3/4 or 4/4"), ((1, 3, 4), "2/4 or 4/4"), ((4,), None), ((1, 2, 3, 4), None)],
+)
+def test_merge_refuses_to_leave_out_a_shard(project, no_worker, parts, missing):
+    for part in (1, 2, 3, 4):
+        Path(f"shard-{part}.json").write_text(run("check", "--shard", f"{part}/4", "--format", "json").stdout)
+    assert Path("shard-4.json").read_text().strip() == "{}"
+    result = run("merge", *(f"shard-{part}.json" for part in parts))
+    assert result.exit_code == (2 if missing else 0)
+    if missing:
+        assert f"the report of shard {missing} is missing" in result.stderr
 
 
 def test_shards_do_not_depend_on_the_order_of_models(project, no_worker):
@@ -101,7 +114,16 @@ def test_wrong_shards_are_refused(project, shard):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"a": 1}', '{"a": {"status": "none"}}', "{" * 5000, '{"a": {"status": "same"}}']
+    "text",
+    [
+        "",
+        "[]",
+        '{"a": {"status": "same", "snapshot": "a", "file": "a", "shard": "1/x"}}',
+        '{"a": 1}',
+        '{"a": {"status": "none"}}',
+        "{" * 5000,
+        '{"a": {"status": "same"}}',
+    ],
 )
 def test_merge_refuses_other_files(tmp_path, text):
     (tmp_path / "x.json").write_text(text)
