@@ -102,15 +102,19 @@ class HostPage(msgspec.Struct, eq=False, dict=True):
             written = self.file.read_text(encoding="utf-8-sig", errors="replace")
         return written
 
-    def sphinx_markup(self, text: str) -> Iterator[tuple[int, str, OptionError]]:
-        """Yield markup of Sphinx in the file of the page, at the first call only: pages are converted in parts.
+    def sphinx_markup(self, text: str) -> Iterator[tuple[int | None, str, OptionError]]:
+        """Yield markup of Sphinx in the file of the page, at the first call only, and in text that is not in it.
 
         Args:
-            text: the text that is converted. A hook or a macro can leave out what the file has for Sphinx.
+            text: the text that is converted: the page, a part of it, or a docstring. A hook or a macro can leave out
+                what the file has for Sphinx.
         """
-        if not self.is_searched and not self.is_excerpt:
+        if self.is_excerpt:
+            return
+        if not self.is_searched:
             self.is_searched = True
             yield from (found for found in sphinx_markup(self._written) if found[1] in text)
+        yield from ((None, raw, error) for _, raw, error in sphinx_markup(text) if raw not in self._written)
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -128,13 +132,20 @@ class HostPage(msgspec.Struct, eq=False, dict=True):
 
 
 def place_in_sources(raw: str, folders: Iterable[Path]) -> str | None:
-    """Return `file:line` of an element in a docstring of a Python file below `folders`."""
+    """Return `file:line` of an element, or of markup of Sphinx, in a docstring of a Python file below `folders`."""
     for file in islice(_python_files(folders), _MAX_FILES):
         text = file.read_text(encoding="utf-8", errors="replace")
-        for match in LIKE.finditer(text):
-            if _starts_with(text, match.start(), raw):
-                return f"{shown_path(file)}:{text.count(chr(10), 0, match.start()) + 1}"
+        start = _position(text, raw)
+        if start >= 0:
+            return f"{shown_path(file)}:{text.count(chr(10), 0, start) + 1}"
     return None
+
+
+def _position(text: str, raw: str) -> int:
+    """Return the position of an element, or of a line, in a text; -1 if there is none."""
+    if LIKE.match(raw) is None:
+        return text.find(raw)
+    return next((match.start() for match in LIKE.finditer(text) if _starts_with(text, match.start(), raw)), -1)
 
 
 def shown_path(file: Path) -> str:

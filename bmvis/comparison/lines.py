@@ -28,7 +28,7 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True, rename={"impact": "c
     """
 
     text: str
-    """Description of the change, such as `weight: [8, 4] → [16, 4]`."""
+    """Description of the change, as it is in the text of the line."""
     impact: Impact
     """What the change affects: old checkpoints, outputs, training, or only names."""
     topic: str = ""

@@ -110,6 +110,16 @@ def test_last_pattern_that_matches_a_class_sets_its_arguments(tmp_path):
     assert "[5, 2]" in found["classes.Plain"]
 
 
+def test_directive_of_sphinx_in_a_docstring_is_reported_with_its_line(tmp_path):
+    folder = site(tmp_path, False)
+    docstring = "A net.\n\n    Example:\n        .. model-structure:: classes:Net\n    "
+    text = f'from torch import nn\n\n\nclass Net(nn.Linear):\n    """{docstring}"""\n'
+    (folder / "src" / "classes.py").write_text(text)
+    log = build("mkdocs", folder).log
+    assert log.count("Markdown draws nothing for the directive '.. model-structure::'") == 1
+    assert "src/classes.py:8: Markdown draws nothing" in log
+
+
 @pytest.mark.parametrize(
     ("style", "docstring", "expected"),
     [

@@ -63,6 +63,20 @@ def test_place_in_sources_finds_element_in_a_docstring(tmp_path, monkeypatch):
     assert place_in_sources(TAG.replace(":f", ":g"), [tmp_path]) is None
 
 
+def test_markup_of_sphinx_is_found_in_docstrings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "api.py").write_text('"""Do it.\n\n    .. model-structure:: m:f\n"""\n')
+    assert place_in_sources(".. model-structure:: m:f", [tmp_path]) == "api.py:3"
+    assert place_in_sources(".. model-structure:: m:g", [tmp_path]) is None
+
+
+def test_markup_of_sphinx_in_a_docstring_has_no_line_of_the_page():
+    page = HostPage("# A\n\n.. model-structure:: m:f\n")
+    assert [line for line, _, _ in page.sphinx_markup(page.text)] == [3]
+    found = page.sphinx_markup("Example:\n\n.. model-structure:: m:g\n\n    .. model-structure:: m:code\n")
+    assert [(line, raw) for line, raw, _ in found] == [(None, ".. model-structure:: m:g")]
+
+
 def test_anchors_are_unique():
     page = HostPage("")
     for expected in ("tiny", "tiny-2", "tiny-3"):
