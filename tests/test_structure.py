@@ -20,6 +20,7 @@ FOLDERS = sorted({file.parent.as_posix() for file in FILES})
 CODE_MAP = (ROOT / "CONTRIBUTING.md").read_text().partition("## Where things are")[2]
 ROWS = dict(re.findall(r"^\| `([\w/]+)/` \| (.*) \|$", CODE_MAP, re.MULTILINE))
 MAX_LINES = 350
+MAX_TEST_LINES = 600
 MAX_FUNCTION_LINES = 40
 
 
@@ -40,6 +41,12 @@ def lines_of(node: ast.AST) -> int:
 def test_product_files_have_a_maximum_length():
     lines = {str(file): len((ROOT / file).read_text().splitlines()) for file in FILES}
     assert {file: count for file, count in lines.items() if count > MAX_LINES} == {}
+
+
+def test_test_files_have_a_maximum_length():
+    lines = {file.name: len(file.read_text().splitlines()) for file in (ROOT / "tests").rglob("test_*.py")}
+    assert len(lines) > 200
+    assert {file: count for file, count in lines.items() if count > MAX_TEST_LINES} == {}
 
 
 def test_functions_have_a_maximum_length():

@@ -1,44 +1,19 @@
-"""What is reported of settings that changed, in how many lines and of which class."""
+"""What is reported of settings of PyTorch's layers and of libraries that changed, and of which class."""
 
 from __future__ import annotations
 
-import enum
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 import torch
-from small_models import Plain
+from changed_settings import drift, made
 from torch import nn
-from torch.nn import functional
 from torch.nn.utils import prune
 
-from bmvis.comparison.changes import compare_models
 from bmvis.comparison.drift import find_drift
 from bmvis.extraction.modules import capture
-from bmvis.model.snapshot import Snapshot, dump, load
-
-
-class Moe(nn.Module):
-    def __init__(self, top_k: int) -> None:
-        super().__init__()
-        self.top_k = top_k
-        self.experts = nn.ModuleList(nn.Linear(2, 2) for _ in range(4))
-
-
-class Scheme(enum.Enum):
-    FAST = 1
-    EXACT = 2
-
-
-class Level(enum.IntEnum):
-    LOW = 1
-    HIGH = 2
-
-
-RENUMBERED = enum.IntEnum("Level", {"LOW": 1, "HIGH": 3})
 
 
 class OwnHeads(nn.MultiheadAttention):
@@ -83,10 +58,6 @@ def lora(**config: Any) -> nn.Module:
     return peft.get_peft_model(bert(), peft.LoraConfig(**{"target_modules": ["query", "value"]} | config))
 
 
-def blocks(rates: list[float]) -> nn.Module:
-    return nn.Sequential(*(Plain(rate=rate, inner=nn.Linear(2, 2)) for rate in rates))
-
-
 def checkpointing() -> nn.Module:
     model = bert()
     model.gradient_checkpointing_enable()
@@ -128,10 +99,6 @@ def attention(**settings: Any) -> nn.Module:
     return nn.MultiheadAttention(8, **{"num_heads": 2} | settings)
 
 
-def made(factory: Callable[..., nn.Module], *before: Any, **settings: Any) -> Callable[[], nn.Module]:
-    return functools.partial(factory, *before, **settings)
-
-
 CHANGES: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str, list[str]]] = {
     "BERT's heads": (
         bert,
@@ -157,30 +124,6 @@ CHANGES: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str, 
             "~ LlamaConfig  rope_parameters.factor: default → 2.0",
         ],
     ),
-    "a function": (
-        made(Plain, act=functional.relu),
-        made(Plain, act=functional.gelu),
-        "numerics",
-        ["~ the root  act: relu → gelu"],
-    ),
-    "a partial function": (
-        made(Plain, act=functools.partial(functional.gelu, approximate="none")),
-        made(Plain, act=functools.partial(functional.gelu, approximate="tanh")),
-        "numerics",
-        ["~ the root  act: gelu(approximate=none) → gelu(approximate=tanh)"],
-    ),
-    "an enum": (
-        made(Plain, mode=Scheme.FAST),
-        made(Plain, mode=Scheme.EXACT),
-        "numerics",
-        ["~ the root  mode: Scheme.FAST → Scheme.EXACT"],
-    ),
-    "a data type": (
-        made(Plain, kept_in=torch.float32),
-        made(Plain, kept_in=torch.bfloat16),
-        "numerics",
-        ["~ the root  kept_in: torch.float32 → torch.bfloat16"],
-    ),
     "RNN's nonlinearity": (
         made(nn.RNN, 2, 3),
         made(nn.RNN, 2, 3, nonlinearity="relu"),
@@ -199,25 +142,6 @@ CHANGES: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str, 
         "numerics",
         ["~ the root  batch_first: default → True"],
     ),
-    "top_k": (made(Moe, 1), made(Moe, 2), "numerics", ["~ the root  top_k: 1 → 2"]),
-    "a rate": (
-        made(Plain, drop_prob=0.1),
-        made(Plain, drop_prob=0.2),
-        "training",
-        ["~ the root  drop_prob: 0.1 → 0.2"],
-    ),
-    "rates that grow": (
-        made(blocks, [0.0, 0.1, 0.2, 0.3]),
-        made(blocks, [0.0, 0.2, 0.4, 0.6]),
-        "numerics",
-        ["~ 1-3  rate: 0.1 to 0.3 → 0.2 to 0.6"],
-    ),
-    "one of many blocks": (
-        made(blocks, [0.1] * 6),
-        made(blocks, [0.1] * 4 + [0.5] + [0.1]),
-        "numerics",
-        ["~ 4  rate: 0.1 → 0.5"],
-    ),
     "lora_alpha": (
         lora,
         made(lora, lora_alpha=32),
@@ -234,12 +158,6 @@ CHANGES: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str, 
             "~ base_model.model.encoder.layer.0-2.attention.self.query,value  scaling: 1.0 → 2.8284271, "
             "use_rslora: False → True",
         ],
-    ),
-    "number of an enum": (
-        made(Moe, Level.HIGH),
-        made(Moe, RENUMBERED["HIGH"]),
-        "numerics",
-        ["~ the root  top_k: Level.HIGH (2) → Level.HIGH (3)"],
     ),
     "own size of heads": (made(OwnHeads, 4), made(OwnHeads, 2), "numerics", ["~ the root  head_dim: 4 → 2"]),
     "limits of observers": (
@@ -353,93 +271,11 @@ CHANGES: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str, 
         "numerics",
         ["~ the root  align_corners: default → True"],
     ),
-    "a dictionary": (
-        made(Plain, scales={"low": 1, "high": 2}),
-        made(Plain, scales={"low": 1, "high": 3}),
-        "numerics",
-        ["~ the root  scales.high: 2 → 3"],
-    ),
-    "a setting that is new": (Plain, made(Plain, window=4), "numerics", ["~ the root  window: none → 4"]),
-    "True and 1": (made(Plain, flag=True), made(Plain, flag=1), "numerics", ["~ the root  flag: True → 1"]),
-    "a string and a number": (made(Plain, v="1"), made(Plain, v=1), "numerics", ["~ the root  v: '1' → 1"]),
     "the norm of a loss": (
         made(nn.TripletMarginLoss),
         made(nn.TripletMarginLoss, p=1.0),
         "numerics",
         ["~ the root  p: default → 1.0"],
-    ),
-    "a list of dictionaries": (
-        made(Plain, stages=[{"width": 8, "kind": "a"}]),
-        made(Plain, stages=[{"width": 9, "kind": "a"}]),
-        "numerics",
-        ["~ the root  stages: ({kind: a, width: 8},) → ({kind: a, width: 9},)"],
-    ),
-    "a large dictionary": (
-        made(Plain, table={f"k{i}": i for i in range(70)}),
-        made(Plain, table={f"k{i}": i + i // 69 for i in range(70)}),
-        "numerics",
-        ["~ the root  table: 70 values → 70 other values"],
-    ),
-    "a dictionary of many settings": (
-        made(Plain, options={f"k{i}": i for i in range(30)}),
-        made(Plain, options={f"k{i}": i + i // 29 for i in range(30)}),
-        "numerics",
-        ["~ the root  options.k29: 29 → 30"],
-    ),
-    "a deep dictionary": (
-        made(Plain, options={"a": {"b": {"c": {"d": 1}}}}),
-        made(Plain, options={"a": {"b": {"c": {"d": 2}}}}),
-        "numerics",
-        ["~ the root  options.a.b.c: {d: 1} → {d: 2}"],
-    ),
-    "a deep list": (
-        made(Plain, v=[[[[1]]]]),
-        made(Plain, v=[[[[2]]]]),
-        "numerics",
-        ["~ the root  v: ((((1,),),),) → ((((2,),),),)"],
-    ),
-    "a dictionary with other keys": (
-        made(Plain, rates={0.5: 1, (1, 2): 3, None: 4, Scheme.FAST: 5}),
-        made(Plain, rates={0.5: 2, (1, 2): 4, None: 5, Scheme.FAST: 6}),
-        "numerics",
-        ["~ the root  rates.0.5: 1 → 2, rates.(1, 2): 3 → 4, rates.None: 4 → 5, rates.Scheme.FAST: 5 → 6"],
-    ),
-    "a dictionary in a partial function": (
-        made(Plain, act=functools.partial(functional.gelu, mode={"a": 1})),
-        made(Plain, act=functools.partial(functional.gelu, mode={"a": 2})),
-        "numerics",
-        ["~ the root  act: gelu(mode={a: 1}) → gelu(mode={a: 2})"],
-    ),
-    "the length of equal items": (
-        made(Plain, rates=(8, 8)),
-        made(Plain, rates=(8, 8, 8)),
-        "numerics",
-        ["~ the root  rates: (8, 8) → (8, 8, 8)"],
-    ),
-    "a string None": (
-        made(Plain, kind="None"),
-        made(Plain, kind=None),
-        "numerics",
-        ["~ the root  kind: 'None' → None"],
-    ),
-    "a range": (
-        made(Plain, taken=range(3)),
-        made(Plain, taken=range(4)),
-        "numerics",
-        ["~ the root  taken: range(0, 3) → range(0, 4)"],
-    ),
-    "a complex number": (made(Plain, phase=1j), made(Plain, phase=2j), "numerics", ["~ the root  phase: 1j → 2j"]),
-    "methods of one name": (
-        lambda: Plain(rule=nn.Identity().forward),
-        lambda: Plain(rule=nn.Tanh().forward),
-        "numerics",
-        ["~ the root  rule: Identity.forward → Tanh.forward"],
-    ),
-    "activations in a list": (
-        lambda: Plain(acts=[nn.ReLU()]),
-        lambda: Plain(acts=[nn.GELU()]),
-        "numerics",
-        ["~ the root  acts: (ReLU(),) → (GELU(),)"],
     ),
     **{
         f"padding {before} to {after} of a kernel of {size} and dilation {step}": (
@@ -461,41 +297,7 @@ CHANGES: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str, 
             ("valid", "same", 3, 1, "numerics", "same"),
         )
     },
-    "a dictionary named config": (
-        made(Plain, config={"heads": 4, "kind": "a"}),
-        made(Plain, config={"heads": 8, "kind": "a"}),
-        "numerics",
-        ["~ the root  config.heads: 4 → 8"],
-    ),
-    **{
-        f"an attribute named {name}": (
-            made(Plain, **{name: "fast"}),
-            made(Plain, **{name: "exact"}),
-            "numerics",
-            [f"~ the root  {name}: fast → exact"],
-        )
-        for name in ("config", "kwargs", "kernel_config", "token_mixer", "key_norm", "active_adapter")
-    },
-    "a loss by name": (
-        made(Plain, loss_type="l1"),
-        made(Plain, loss_type="l2"),
-        "training",
-        ["~ the root  loss_type: l1 → l2"],
-    ),
-    "a long sequence": (
-        made(Plain, rates=[i / 97 for i in range(100)]),
-        made(Plain, rates=[i / 97 for i in range(99)] + [2]),
-        "numerics",
-        ["~ the root  rates: 100 values → 100 other values"],
-    ),
 }
-
-
-def drift(before: Callable[[], nn.Module], after: Callable[[], nn.Module]):
-    """Compare a recorded model with another one, as `bmvis check` does."""
-    with torch.device("cpu"):
-        recorded = load(dump(Snapshot("zoo:build", capture(before())))).model
-        return find_drift(recorded, capture(after()))
 
 
 @pytest.mark.parametrize(("before", "after", "impact", "lines"), CHANGES.values(), ids=CHANGES)
@@ -598,16 +400,3 @@ def test_other_versions_are_named_only_if_something_else_differs():
 
 def test_versions_name_no_device():
     assert "+" not in capture(nn.Dropout()).versions["torch"]
-
-
-def test_settings_that_were_not_recorded_are_not_compared():
-    text = dump(Snapshot("zoo:build", capture(Plain(top_k=1)))).replace('"bmvis-snapshot": 3', '"bmvis-snapshot": 2')
-    older = load(text.replace(', "settings": {"top_k": "1"}', "")).model
-    assert not find_drift(older, capture(Plain(top_k=2)))
-    assert load(dump(Snapshot("zoo:build", older))).model == older
-
-
-def test_comparison_on_a_page_shows_settings():
-    compared = compare_models(capture(nn.Sequential(Plain(top_k=1))), capture(nn.Sequential(Plain(top_k=2)))).model
-    assert compared.modules[1].change.details == ("top_k: 1 → 2",)
-    assert compared.root.change is None
