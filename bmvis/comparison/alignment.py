@@ -91,6 +91,8 @@ class _Alignment:
         self.after = ComparedTree(after, known, has_types=self.has_types)
         self.pending: list[_Task] = [_Meet(0, 0, 0, None)]
         self.effort = SEARCH_EFFORT
+        self.outside: set[int] = set()
+        """Children of wrapped modules, in the first tree, that are next to the wrapped module now."""
 
     def __iter__(self) -> Iterator[AlignedPair]:
         while self.pending:
@@ -171,9 +173,13 @@ class _Alignment:
 
     def _wrap(self, task: _Wrap) -> AlignedPair:
         below: list[_Task] = []
+        outside = {} if task.wraps is None else self._outside_of_wrapped(task)
+        self.outside.update(outside.values())
         for child in self.after.children[task.after]:
             if child == task.inner:
                 below.append(_Meet(task.depth + 1, task.before, child, task.was))
+            elif child in outside:
+                below.append(_Meet(task.depth + 1, outside[child], child, None))
             elif self.after.is_on_way(child, task.inner):
                 below.append(task._replace(depth=task.depth + 1, after=child, wraps=None))
             else:
@@ -181,10 +187,29 @@ class _Alignment:
         self._push(below)
         return AlignedPair(depth=task.depth, after=task.after, wraps=task.wraps)
 
+    def _outside_of_wrapped(self, task: _Wrap) -> dict[int, int]:
+        """Return the children of a wrapper that were children of the wrapped module, with these.
+
+        An example is `head` if the other layers of a model are in `backbone` now: its path is the same.
+        """
+        here = [child for child in self.after.children[task.after] if not self._leads_to(child, task.inner)]
+        old = self.before.children[task.before]
+        return self._of_same_path(old, here, self._pairs(old, self.after.children[task.inner]))
+
+    def _leads_to(self, module: int, inner: int) -> bool:
+        return module == inner or self.after.is_on_way(module, inner)
+
+    def _of_same_path(self, old: Sequence[int], new: Sequence[int], pairs: Sequence[tuple[int, int]]) -> dict[int, int]:
+        """Return modules of the second tree with those of the first one that have their names and no pair yet."""
+        paired = {index for index, _ in pairs}
+        named = {self.before.modules[index].name: index for index in old if index not in paired}
+        found = {index: named.get(self.after.modules[index].name) for index in new}
+        return {index: match for index, match in found.items() if match is not None and self._same_type(match, index)}
+
     def _unwrap(self, task: _Meet, inner: int) -> Iterator[AlignedPair]:
         """Yield the pair of a module that was wrapped in the first tree, and is not in the second."""
         depth, before, after, _ = task
-        removed: list[_Task] = []
+        removed: list[_Alone] = []
         level = before
         while level != inner:
             removed += [
@@ -193,7 +218,19 @@ class _Alignment:
                 if not self.before.is_on_way(child, inner)
             ]
             level = next(c for c in self.before.children[level] if self.before.is_on_way(c, inner))
-        self._push([*self._children(depth + 1, inner, after), *removed])
+        tasks = self._children(depth + 1, inner, after)
+        alone = [one.module for one in tasks if isinstance(one, _Alone) and one.is_new]
+        outside = self._of_same_path(
+            [one.module for one in removed if self.before.above[one.module] == before], alone, ()
+        )
+        removed = [one for one in removed if one.module not in outside.values()]
+        tasks = [
+            _Meet(depth + 1, outside[one.module], one.module, None)
+            if isinstance(one, _Alone) and one.is_new and one.module in outside
+            else one
+            for one in tasks
+        ]
+        self._push([*tasks, *removed])
         outer = self.before.modules[before].name
         yield AlignedPair(depth=depth, before=inner, after=after, was=child_path(outer, self.before.way(before, inner)))
 
@@ -206,11 +243,12 @@ class _Alignment:
 
     def _children(self, depth: int, before: int, after: int) -> list[_Task]:
         """Return the tasks for the children of two modules that match, in the order of the second tree."""
-        pairs = self._pairs(self.before.children[before], self.after.children[after])
+        inside = [child for child in self.before.children[before] if child not in self.outside]
+        pairs = self._pairs(inside, self.after.children[after])
         met = {new: old for old, new in pairs}
-        gone = set(self.before.children[before]) - {old for old, _ in pairs}
+        gone = set(inside) - {old for old, _ in pairs}
         tasks: list[_Task] = []
-        left = deque(self.before.children[before])
+        left = deque(inside)
 
         def take_removed() -> None:
             while left and left[0] in gone:

@@ -42,6 +42,18 @@ def smallest() -> nn.Module:
     return Named(a=nn.Linear(4, 8), b=nn.Linear(8, 8), skip=nn.Sequential(nn.Linear(3, 3)))
 
 
+def flat(classes: int = 2) -> nn.Module:
+    return Named(stem=nn.Linear(3, 4), body=stage(4), norm=nn.LayerNorm(4), head=nn.Linear(4, classes))
+
+
+def with_backbone(classes: int = 2) -> nn.Module:
+    backbone = Named(stem=nn.Linear(3, 4), body=stage(4), norm=nn.LayerNorm(4))
+    return Named(backbone=backbone, head=nn.Linear(4, classes))
+
+
+IN_BACKBONE = {"": "backbone", "stem": "backbone.stem", "body.conv": "backbone.body.conv", "head": "head"}
+
+
 CASES: dict[str, tuple[nn.Module, nn.Module, dict[str, str], set[str], set[str]]] = {
     "a container inside is no evidence": (
         smallest(),
@@ -76,6 +88,29 @@ CASES: dict[str, tuple[nn.Module, nn.Module, dict[str, str], set[str], set[str]]
         nn.ModuleDict({"backbone": nn.Sequential(*list(resnet().children())[:-2]), "head": nn.Linear(8, 8)}),
         {"": "backbone", "conv1": "backbone.0", "layer2": "backbone.3"},
         {"pool", "fc"},
+        {"", "head"},
+    ),
+    "layers that moved into a backbone next to their head": (flat(), with_backbone(), IN_BACKBONE, set(), {""}),
+    "the same, and the head has another size": (flat(), with_backbone(9), IN_BACKBONE, set(), {""}),
+    "the same inside a model": (
+        Named(net=flat(), loss=nn.Linear(1, 1)),
+        Named(net=with_backbone(), loss=nn.Linear(1, 1)),
+        {"net": "net.backbone", "net.norm": "net.backbone.norm", "net.head": "net.head", "loss": "loss"},
+        set(),
+        {"net"},
+    ),
+    "layers that moved out of a backbone": (
+        with_backbone(),
+        nn.ModuleDict(dict(flat().named_children())),
+        {path: was for was, path in IN_BACKBONE.items()},
+        set(),
+        set(),
+    ),
+    "a new head of another class": (
+        flat(),
+        Named(backbone=flat(), head=nn.Conv1d(4, 2, 1)),
+        {"": "backbone", "head": "backbone.head"},
+        set(),
         {"", "head"},
     ),
     "the best of several wrapped modules": (
@@ -164,3 +199,10 @@ def test_modules_that_were_renamed_at_two_levels_are_not_reported_as_removed() -
     page = compare_models(capture(encoder("layers", "q", "o", nn.GELU())), capture(encoder("h", "wq", "wo", nn.GELU())))
     marks = {module.name: module.change.details for module in page.model.modules if module.change}
     assert (marks["wq"], marks["h"]) == (("renamed from q",), ("renamed from layers",))
+
+
+def test_head_next_to_a_new_backbone_is_no_change() -> None:
+    old, new = capture(flat()), capture(with_backbone())
+    assert [str(change) for change in find_drift(old, new).changes] == ["~ the root  wrapped in small_models.Named"]
+    head = next(module for module in compare_models(old, new).model.modules if module.name == "head")
+    assert head.change is None
