@@ -60,7 +60,7 @@ def test_hook_runs_if_a_data_file_changes_and_reports_drift(project, tmp_path):
 
 
 @pytest.mark.builds
-def test_update_hook_writes_the_readme_and_then_passes(project, tmp_path):
+def test_update_hook_writes_the_readme_if_a_model_changes_and_then_passes(project, tmp_path):
     pytest.importorskip("pre_commit")
     hooks = tmp_path / "hooks"
     hooks.mkdir()
@@ -68,13 +68,25 @@ def test_update_hook_writes_the_readme_and_then_passes(project, tmp_path):
     git(hooks)
     (project / "README.md").write_text("Has <!-- bmvis: fact tiny -->?<!-- /bmvis --> parameters.\n")
     git(project)
-    command = [sys.executable, "-m", "pre_commit", "try-repo", str(hooks), "bmvis-update", "--all-files", "--verbose"]
-    failed = run(project, *command)
-    assert failed.returncode == 1
-    assert "updated README.md" in failed.stdout
-    assert "-->6<!-- /bmvis --> parameters" in (project / "README.md").read_text()
-    passed = run(project, *command)
-    assert passed.returncode == 0, passed.stdout
+    command = [
+        sys.executable,
+        "-m",
+        "pre_commit",
+        "try-repo",
+        str(hooks),
+        "bmvis-update",
+        "--files",
+        "zoo.py",
+        "--verbose",
+    ]
+    for width, parameters in ((2, 6), (3, 8)):
+        (project / "zoo.py").write_text(f"from torch import nn\ndef build(): return nn.Linear({width}, 2)\n")
+        failed = run(project, *command)
+        assert failed.returncode == 1
+        assert "updated README.md" in failed.stdout
+        assert f"-->{parameters}<!-- /bmvis --> parameters" in (project / "README.md").read_text()
+        passed = run(project, *command)
+        assert passed.returncode == 0, passed.stdout
 
 
 def steps(name):
