@@ -148,7 +148,8 @@ def _arguments(live: LiveModel, request: Request, device: str) -> tuple[Sequence
         default = default_arguments(live.root, device)
         if default is None:
             what = f"the architecture figure of {request.reference!r} needs inputs"
-            raise FactoryError(what, hint="set inputs, such as float32[1, 3, 224, 224]")
+            hint = "set inputs, such as float32[1, 3, 224, 224]; in a gallery, write reference | title | tag | inputs=…"
+            raise FactoryError(what, hint=hint)
         return default
     parsed = inputs.parse_inputs(request.inputs)
     if not isinstance(parsed, Reference):

@@ -130,7 +130,7 @@ def test_an_empty_line_is_between_the_tree_and_the_connections(printed) -> None:
 def test_tree_is_printed_without_figures_if_there_are_no_inputs(printed) -> None:
     done = printed("Plain", "--flow", "only")
     assert done.exit_code == 0
-    assert "needs inputs (set inputs, such as" in done.stderr
+    assert "needs inputs (set inputs, such as float32[1, 3, 224, 224]; in a gallery, write reference" in done.stderr
     assert "first" in done.stdout
     assert "->" not in done.stdout
 
