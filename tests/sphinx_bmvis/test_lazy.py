@@ -53,10 +53,8 @@ def test_failed_model_of_the_last_build_imports_nothing_that_draws(make_site):
     assert [name for name in DRAWING if name in again] == []
 
 
-@pytest.mark.parametrize(
-    ("target", "priority", "kind"), lazy.TRANSFORMS, ids=[target for target, *_ in lazy.TRANSFORMS]
-)
-def test_transform_has_the_priority_that_it_is_registered_with(target, priority, kind):
+@pytest.mark.parametrize(("target", "priority"), [(target, priority) for target, priority, _ in lazy.TRANSFORMS])
+def test_transform_has_the_priority_that_it_is_registered_with(target, priority):
     assert lazy.load_object(target).default_priority == priority
 
 
