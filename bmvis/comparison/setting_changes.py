@@ -45,7 +45,7 @@ _SIDES = re.compile(r"[\d\s,()[\]x×]+")
 _TRAINING = re.compile(
     r"drop|(?:^|\.)p$|momentum|track_running_stats|checkpointing|smoothing|problem_type|jitter|(?:^|_)loss|mask_time|"
     r"(?:^|[_.])(?:noise$|(?:input|label|router)_noise|init(?:$|[_.]|ializ)|aux(?:$|_))|"
-    r"mask_feature|backward|grad_hooks$|z_loss|requires_grad|freeze|weight_decay|(?:^|_)lr$|amount|n_power_iterations$|target_r$|tinit$|tfinal$|total_step$"
+    r"mask_feature|backward|grad_hooks$|z_loss|requires_grad|freeze|weight_decay|(?:^|[_.])lr(?:$|_)|amount|n_power_iterations$|target_r$|tinit$|tfinal$|total_step$"
 )
 _TRAINED = re.compile(r"\b(?:n_power_iterations|amount)=[^,)]*")
 """Arguments of hooks that have no effect in eval mode."""

@@ -14,7 +14,7 @@ from bmvis.extraction.class_names import ClassNames
 from bmvis.extraction.extra_repr import ExtraReprReader
 from bmvis.extraction.packed_parameters import has_codebooks, may_be_packed
 from bmvis.extraction.settings.graph_code import code_settings
-from bmvis.extraction.settings.hooks import tensor_hook_settings
+from bmvis.extraction.settings.hooks import tensor_attributes, tensor_hook_settings
 from bmvis.extraction.settings.module_references import NO_REFERENCES, ModuleReferences
 from bmvis.extraction.settings.module_settings import SettingsReader
 from bmvis.extraction.settings.project_code import is_of_project
@@ -94,7 +94,7 @@ class ModuleReader:
         found = self.settings.read(module, kind, extra_repr, depth, self.extra_reprs.whole)
         more = code_settings(module)
         if parameters:
-            more |= tensor_hook_settings(parameters)
+            more |= tensor_hook_settings(parameters) | tensor_attributes(parameters)
         if buffers and is_of_project(type(module)):
             more |= buffer_values(module, buffers, self.settings.references.known)
         return {**(found or {}), **more} if more else found

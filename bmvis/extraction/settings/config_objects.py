@@ -8,6 +8,7 @@ interpolation of OmegaConf stays `${width}`.
 from __future__ import annotations
 
 import argparse
+import enum
 import re
 from collections.abc import Mapping
 from types import SimpleNamespace
@@ -24,6 +25,8 @@ ATTRIBUTES = ("config", "generation_config", "cfg", "hparams", "peft_config")
 LIBRARIES = ("transformers.", "peft.")
 _BASES = ("PretrainedConfig", "PreTrainedConfig", "GenerationConfig", "PeftConfigMixin")
 _PLAIN = frozenset((bool, int, float, str, type(None), dict, list, tuple, set))
+_NO_CONFIGS = (nn.Module, type, enum.Enum, int, float, str, list, tuple, set, frozenset)
+"""Classes whose instances are no configurations, whatever their names: what they contain is no attribute."""
 _MARKS = ("__dataclass_fields__", "__attrs_attrs__")
 """Attributes of data classes, and of classes of attrs."""
 _NAMES = re.compile(r"(?:Config|Configuration|Cfg|Conf|Args|Arguments|H[pP]arams|Params|Settings|Options|Opts?)$")
@@ -39,7 +42,7 @@ _NODES = {"omegaconf.": ("_content", "_val"), "ml_collections.": ("_value",)}
 
 def is_config(cls: type) -> bool:
     """Return whether instances of a class are configurations."""
-    if cls in _PLAIN or issubclass(cls, nn.Module | type):
+    if cls in _PLAIN or issubclass(cls, _NO_CONFIGS):
         return False
     if is_of_library(cls) or _store(cls) or issubclass(cls, SimpleNamespace | argparse.Namespace):
         return True

@@ -1,4 +1,4 @@
-"""Read the hooks of a module and of its parameters as settings: they change what a call or a training step computes.
+"""Read hooks of a module, and hooks and attributes of its parameters: they change what a call or a training step does.
 
 No code of a hook runs.
 """
@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from torch import nn
+
 from bmvis.extraction import introspection
+from bmvis.extraction.settings.plain_texts import is_volatile
 from bmvis.extraction.settings.setting_values import callable_text, text_of
 from bmvis.extraction.shortened import first_items
 from bmvis.untrusted import user_text
@@ -26,6 +29,7 @@ _TENSOR_HOOKS = {
     "_post_accumulate_grad_hooks": "post_accumulate_grad_hooks",
 }
 """What `register_hook` and `register_post_accumulate_grad_hook` of a tensor fill."""
+_PLAIN = (bool, int, float, str)
 _LAZY = "torch.nn.modules.lazy."
 """What a lazy module registers until it is called: its tensors show that."""
 
@@ -63,6 +67,23 @@ def tensor_hook_settings(tensors: introspection.Tensors) -> dict[str, str]:
             if _size(registered):
                 names = map(_hook, list(dict.values(registered)))
                 found[f"{name}.{kind}"] = " + ".join(first_items(names, MAX_HOOKS))
+    return found
+
+
+def tensor_attributes(tensors: introspection.Tensors) -> dict[str, str]:
+    """Return a setting for each plain value among the public attributes of a parameter: `weight.lr_mult`.
+
+    Args:
+        tensors: the parameters of a module, with their names.
+    """
+    found = {}
+    for name, tensor in tensors:
+        if type(tensor) is not nn.Parameter:
+            continue  # a class of a library keeps its state there
+        for key, value in introspection.own_dict(tensor).items():
+            is_plain = type(key) is str and key[:1] != "_" and type(value) in _PLAIN
+            if is_plain and not is_volatile(key, value) and (text := text_of(value, key)) is not None:
+                found[f"{name}.{key}"] = text
     return found
 
 

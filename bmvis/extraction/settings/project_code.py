@@ -212,8 +212,15 @@ def class_attributes_of(cls: type, private: Set[str] = frozenset()) -> dict[str,
 
 def _attributes(cls: type, private: Set[str]) -> dict[str, Any]:
     pairs = [(name, value) for name, value in list(cls.__dict__.items()) if is_setting_name(name, private)]
-    pairs = [(name, value.__func__ if type(value) is staticmethod else value) for name, value in pairs]
+    pairs = [(name, _called_value(value)) for name, value in pairs]
     return {name: value for name, value in pairs if name not in vars(nn.Module) and _is_attribute(cls, name, value)}
+
+
+def _called_value(value: Any) -> Any:
+    """Return what a call of an attribute of a class runs, for a static or partial method; others are unchanged."""
+    if type(value) is functools.partialmethod and type(value.func) is FunctionType:
+        return functools.partial(value.func, *value.args, **value.keywords)
+    return value.__func__ if type(value) is staticmethod else value
 
 
 def is_setting_name(name: Any, private: Set[str]) -> bool:

@@ -261,6 +261,13 @@ PRIVATE = {
         + "self._f = functools.partial(f, 10, y=4)\n    def forward(self, x): return self._f()",
         {"_f": "zoo.f(10, y=4, k=3)"},
     ),
+    "arguments of a partial method": (
+        "import functools\n"
+        + NET
+        + "def f(self, x, k): return x * k\n    g = functools.partialmethod(f, k=10)\n"
+        + "    def forward(self, x): return self.g(x)",
+        {"g": "zoo.Net.f(k=10)"},
+    ),
     "what no method reads": (NET + INIT + "self._k = 10\n    def forward(self, x): return x", {}),
     "what another method reads": (NET + INIT + "self._k = 10\n    def log(self): print(self._k)", {}),
     "what forward changes": (

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from torch import nn
 
-from bmvis import capture
+from bmvis import capture, compare
 from bmvis.comparison.drift import find_drift
 
 
@@ -99,6 +100,47 @@ def test_hooks_of_parameters_are_settings_of_the_module() -> None:
         "bias.post_accumulate_grad_hooks": "builtins.repr()",
     }
     assert [module.settings for module in capture(model).modules] == [None, None, hooks]
+
+
+def test_attributes_of_parameters_are_settings_of_the_module() -> None:
+    def made(factor: float) -> nn.Module:
+        model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+        model[1].weight.lr_mult, model[1].weight.note, model[1].bias.owner = factor, "tied", model  # type: ignore[union-attr]
+        model[1].weight._is_ready = True  # type: ignore[union-attr]
+        return model
+
+    found = [module.settings for module in capture(made(2.0)).modules]
+    assert found == [None, None, {"weight.lr_mult": "2.0", "weight.note": "tied"}]
+    drift = compare(made(2.0), made(0.5))
+    assert (str(drift), drift.impact) == ("~ 1  weight.lr_mult: 2.0 → 0.5", "training")
+
+
+class NetConfig(NamedTuple):
+    width: int = 4
+
+
+class NormOptions(enum.Enum):
+    LAYER = 1
+    GROUP = 2
+
+
+class DepthArgs(list[int]):
+    """A list that is named as a configuration."""
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(NetConfig(4), NetConfig(5)), (NormOptions.LAYER, NormOptions.GROUP), (DepthArgs([1]), DepthArgs([2]))],
+    ids=["named tuple", "enum", "list"],
+)
+def test_value_with_the_name_of_a_configuration_is_recorded(before: object, after: object) -> None:
+    def made(value: object) -> nn.Module:
+        model = nn.Linear(2, 2)
+        model.given = value  # type: ignore[assignment]
+        return model
+
+    assert "given: " in str(compare(made(before), made(after)))
+    assert not compare(made(before), made(before))
 
 
 class Slotted(nn.Module):
