@@ -25,6 +25,7 @@ from bmvis.options.markup_names import TABLE
 from bmvis.render.html import assets
 from bmvis.untrusted.log_text import Log, forward
 from mkdocs_bmvis.autorefs import type_link
+from mkdocs_bmvis.dirty_pages import remove_outputs
 from mkdocs_bmvis.drawing import SiteElements
 from mkdocs_bmvis.elements_in_html import draw_in_html
 from mkdocs_bmvis.extension import EXCLUDED, BmvisExtension
@@ -59,6 +60,7 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         self._watcher: Watcher | None = None
         self._session: Session | None = None
         self._whole_content: str | None = None
+        self._is_dirty = False
 
     def load_config(self, options: dict[str, Any], config_file_path: str | None = None) -> Any:
         """Validate the settings. `Settings` defines them for the plugin and the extension."""
@@ -70,11 +72,12 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
         return [], []
 
     def on_startup(self, *, command: str, dirty: bool) -> None:
-        """Let all builds of one `serve` share this object and the worker process.
+        """Let all builds of one `serve` share this object and the worker process. Note whether `--dirty` is set.
 
         MkDocs keeps a plugin if it has this method.
         """
         self._session = preview_session() if command == "serve" else None
+        self._is_dirty = dirty
 
     @event_priority(50)
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
@@ -114,6 +117,8 @@ class BmvisPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # `Set
                 files.append(File(uri, folder, config.site_dir, config.use_directory_urls))
         if "i18n" not in config.plugins:
             self._add_pages(files, config)
+        if self._is_dirty:
+            remove_outputs(files)
         return files
 
     @event_priority(-110)

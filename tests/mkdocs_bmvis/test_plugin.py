@@ -275,3 +275,21 @@ def test_search_option_includes_the_text_of_a_tree(tmp_path, theme):
     folder = make_site(tmp_path, {"found.md": page}, change)
     texts = [doc["text"] for doc in json.loads(build("mkdocs", folder).text("search/search_index.json"))["docs"]]
     assert sum("Linear" in text for text in texts) == sum("needle" in text for text in texts) == 1
+
+
+@pytest.mark.parametrize("text", ['<model-structure factory="dirty:build" />', '--8<-- "docs/part.txt"'])
+def test_page_follows_its_model_in_a_dirty_build(tmp_path, text):
+    def change(config):
+        config["markdown_extensions"].append("pymdownx.snippets")
+        config["plugins"] = [{"bmvis": {"path": "src"}}]
+
+    other = "# Other\n\nNo model.\n"
+    folder = make_site(tmp_path, {"dirty.md": f"# D\n\n{text}\n", "other.md": other}, change, shares_models=False)
+    (folder / "docs" / "part.txt").write_text('<model-structure factory="dirty:build" />\n')
+    for width, arguments in ((3, ()), (4, ("--dirty",)), (4, ("--dirty",))):
+        (folder / "src" / "dirty.py").write_text(f"from torch import nn\ndef build(): return nn.Linear({width}, 1)\n")
+        built = build("mkdocs", folder, *arguments)
+        assert f"[1, {width}]" in built.page("dirty/index.html").get_text()
+        written = (folder / "site/other/index.html").stat().st_mtime_ns
+    assert build("mkdocs", folder, "--dirty").report["code"] == 0
+    assert (folder / "site/other/index.html").stat().st_mtime_ns == written, "MkDocs writes only changed pages"
