@@ -23,13 +23,12 @@ from bmvis.extraction import introspection
 from bmvis.extraction.attribute_kinds import AttributeKinds
 from bmvis.extraction.call.call_recorder import Recorder, Seen
 from bmvis.extraction.call.operation_counts import OperationCounts
-from bmvis.extraction.call.thread_operations import ThreadOperations
+from bmvis.extraction.call.thread_operations import noted_threads
 from bmvis.extraction.call.uncompiled import uncompiled
 from bmvis.extraction.dataflow.dataflow_graph import record_inputs, to_dataflow
 from bmvis.extraction.dataflow.dataflow_recorder import DataflowRecorder
 from bmvis.extraction.dataflow.functions import FunctionNames
 from bmvis.extraction.meta_device.meta_failures import FailureLog
-from bmvis.extraction.meta_device.torch_entry_points import entered_by_threads
 from bmvis.extraction.meta_device.watched_device import WatchedDevice
 from bmvis.extraction.modules import LiveModel, capture_live, walk
 from bmvis.extraction.unregistered import call_note, find_unregistered, outside_modules_note
@@ -184,7 +183,7 @@ def _call_watched(
         stack.enter_context(torch.no_grad())
         if is_counting:
             stack.enter_context(OperationCounts(recorder))
-            stack.enter_context(entered_by_threads(lambda: ThreadOperations(recorder)))
+            stack.enter_context(noted_threads(recorder))
         if flow:
             stack.enter_context(FunctionNames(flow.operations, flow.set_data, flow.host, recorder.read_as_array, log))
         else:

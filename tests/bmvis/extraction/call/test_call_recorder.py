@@ -193,6 +193,14 @@ def test_what_computes_where_it_is_not_counted_is_named(
     assert (call.macs, call.uncounted) == (macs, uncounted)
 
 
+def test_threads_of_an_earlier_call_are_noted_for_the_call_that_runs() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        models = [Layers(lambda m, x: pool.submit(torch.matmul, x, m.a.weight).result()) for _ in range(2)]
+        calls = [called(model).root.call for model in models]
+        pool.submit(torch.ones(2, 2).matmul, torch.ones(2, 2)).result()
+    assert [call and call.uncounted for call in calls] == [("operations in other threads",)] * 2
+
+
 @pytest.mark.parametrize(("items", "calls", "uncounted"), [(2, 2, ()), (10**9, 100, ("results of a generator",))])
 def test_first_items_of_a_generator_are_computed(items: int, calls: int, uncounted: tuple[str, ...]) -> None:
     def lazily(model: Any, x: torch.Tensor) -> Iterator[torch.Tensor]:
