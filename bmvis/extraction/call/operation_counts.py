@@ -102,12 +102,19 @@ class OperationCounts(TorchDispatchMode):  # type: ignore[no-untyped-call]  # to
         """
         if func is torch.ops.higher_order.cond:
             return self._branch(*args)
+        called = self._calls()
         result = func(*args, **kwargs)
+        if self.recorder.dataflow and self._calls() > called:  # the modes do not see what these modules compute
+            self.recorder.dataflow.unseen.append(f"operations inside {func.name()}")
         if func is torch.ops.higher_order.out_dtype:
             self._count(_kind(args[0]), args[2:], kwargs, result)
             return result
         self._count(_kind(func), args, kwargs, result)
         return result
+
+    def _calls(self) -> int:
+        """Return the number of module calls that have begun."""
+        return len(self.recorder.dataflow.stack.calls) if self.recorder.dataflow else 0
 
     def _branch(self, predicate: Any, if_true: Any, if_false: Any, operands: Sequence[Any]) -> Any:
         """Run a branch of `torch.cond`. On meta the predicate has no value: both run, and only the first is counted."""

@@ -231,7 +231,11 @@ def _renumbered(
             if (sources := tuple(number[ref] for ref in each if ref in number))
         ),
         called_with,
-        tuple(filter(None, (recorder.host.note, UNSEEN if recorder.threads.is_used else "", *recorder.unseen))),
+        tuple(
+            filter(
+                None, (recorder.host.note, UNSEEN if recorder.threads.is_used else "", *dict.fromkeys(recorder.unseen))
+            )
+        ),
     )
 
 

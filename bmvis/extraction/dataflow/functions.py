@@ -133,4 +133,4 @@ def name_of_function(operation: RawOperation) -> str:
         The word; '' if the function is not known, or only reads an attribute of a tensor, such as `tensor.T`.
     """
     name = getattr(operation.function.function, "__name__", "") if operation.function else ""
-    return "" if name in _ACCESSORS else operation_name(name)
+    return "" if name in _ACCESSORS else operation_name(name.partition(".")[0])  # `mix.default` of a custom operation

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from drawn_networks import figures
 from recorded_edges import BOTH, edges_of_code
+from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 
@@ -118,3 +120,28 @@ def test_branch_that_returns_its_operand_changes_no_other_edge() -> None:
         return net.norm(h), chosen
 
     assert "a > norm" in edges_of_code(code, "meta")
+
+
+def test_what_runs_inside_a_loop_operator_has_a_note() -> None:
+    from torch._higher_order_ops.while_loop import while_loop
+
+    class Loop(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.step, self.head = nn.Linear(4, 4), nn.Linear(4, 2)
+
+        def forward(self, x):
+            start = torch.zeros((), dtype=torch.int64)
+            for _ in range(2):
+                _, x = while_loop(lambda i, _: i < 3, lambda i, y: (i + 1, self.step(y)), (start, x))
+            return self.head(x)
+
+    assert figures(Loop(), torch.ones(2, 4)).at(1).unseen == ("operations inside while_loop",)
+
+
+def test_custom_operation_has_its_own_name() -> None:
+    with torch.library._scoped_library("bmvis_figures", "FRAGMENT") as library:
+        library.define("mix(Tensor a, Tensor b) -> Tensor")
+        library.impl("mix", lambda a, b: a * b, "CPU")
+        edges = edges_of_code(lambda net, x: torch.ops.bmvis_figures.mix.default(net.a(x), net.b(x)), "cpu")
+    assert "a > (mix)root" in edges
