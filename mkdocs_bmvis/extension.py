@@ -125,6 +125,8 @@ class _Expansion:
     def begin(self, text: str) -> None:
         self.has_headings = False
         self.page = current_page(self.md, text, self.extension.page)
+        for line, raw, error in self.page.front_matter_elements():
+            self.elements.reporter.box(error, raw, self.page, line)
         for line, raw, error in self.page.sphinx_markup(text) if has_sphinx_markup(text) else ():
             self.elements.reporter.box(error, raw, self.page, line)
 

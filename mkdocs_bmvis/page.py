@@ -13,8 +13,8 @@ import msgspec
 from bmvis.errors import BmvisError, OptionError
 from bmvis.lazy_regex import lazy_regex
 from bmvis.unique_names import unique_name
-from mkdocs_bmvis.element import LIKE
-from mkdocs_bmvis.positions import drawn_first
+from mkdocs_bmvis.element import LIKE, OPENING
+from mkdocs_bmvis.positions import FRONT_MATTER, drawn_first, element_starts
 from mkdocs_bmvis.sphinx_markup import sphinx_markup
 
 _BETWEEN = lazy_regex(r"[\s>]+")
@@ -55,6 +55,8 @@ class HostPage(msgspec.Struct, eq=False, dict=True):
     """The stylesheets and scripts that the page already contains or links."""
     is_searched: bool = False
     """Whether directives of Sphinx were reported."""
+    has_front_matter_reported: bool = False
+    """Whether elements in the front matter were reported."""
     model_links: Mapping[str, str] = {}
     """Where the models of the site are, by reference: their pages, or else their first trees."""
     model_pages: Mapping[GalleryKey, Mapping[str, str]] | None = None
@@ -65,11 +67,13 @@ class HostPage(msgspec.Struct, eq=False, dict=True):
 
         None if it is not in the file of the page, but comes from a docstring, a snippet, or a macro.
         """
-        for start in self._starts:
-            if _starts_with(self._written, start, raw):
-                self._starts.remove(start)
-                return self._written.count("\n", 0, start) + 1
-        return None
+        equal = (start for start in self._starts if _is_tag(self._written, start, raw))
+        similar = (start for start in self._starts if _starts_with(self._written, start, raw))
+        start = next(equal, next(similar, None))
+        if start is None:
+            return None
+        self._starts.remove(start)
+        return self._written.count("\n", 0, start) + 1
 
     def take(self, anchor: str, name: str) -> None:
         """Take the id of a gallery or a table that was drawn. Its name is a target of references."""
@@ -116,10 +120,28 @@ class HostPage(msgspec.Struct, eq=False, dict=True):
             yield from (found for found in sphinx_markup(self._written) if found[1] in text)
         yield from ((None, raw, error) for _, raw, error in sphinx_markup(text) if raw not in self._written)
 
+    def front_matter_elements(self) -> Iterator[tuple[int | None, str, OptionError]]:
+        """Yield the line, the tag and the error of each element in the front matter, at the first call only."""
+        if self.is_excerpt or self.has_front_matter_reported:
+            return
+        self.has_front_matter_reported = True
+        head = self._written[: self._body]
+        for tag in filter(None, (OPENING.match(head, start) for start in element_starts(head))):
+            if tag["attributes"].strip():
+                error = f"this <{tag['name']}> is in the front matter, where bmvis draws nothing"
+                hint = "write it below; if there is no title in the front matter, that of the page is its first heading"
+                yield head.count("\n", 0, tag.start()) + 1, tag[0], OptionError(error, hint=hint)
+
+    @cached_property
+    def _body(self) -> int:
+        """The position after the front matter, which the host has removed from the text."""
+        found = FRONT_MATTER.match(self._written)
+        return found.end() if found and found[0] not in self.text else 0
+
     @cached_property
     def _starts(self) -> list[int]:
         """The positions of the elements that were not found yet, in the order in which they are searched."""
-        return drawn_first(self._written)
+        return [start for start in drawn_first(self._written) if start >= self._body]
 
     def anchor(self, name: str) -> str:
         """Return `name`, or if it is taken, `name` with a number.
@@ -159,6 +181,12 @@ def _python_files(folders: Iterable[Path]) -> Iterator[Path]:
         for location, below, names in os.walk(folder):
             below[:] = sorted(name for name in below if name.isidentifier())  # no `.venv`, no `site-packages`
             yield from (Path(location, name) for name in sorted(names) if name.endswith(".py"))
+
+
+def _is_tag(text: str, start: int, raw: str) -> bool:
+    """Return whether `text` has the opening tag `raw` at `start`, in the same container."""
+    opening = OPENING.match(text, start) if raw.endswith(">") else None
+    return opening is not None and _BETWEEN.sub("", opening[0]) == _BETWEEN.sub("", raw)
 
 
 def _starts_with(text: str, start: int, raw: str) -> bool:

@@ -15,6 +15,8 @@ _NOT_DRAWN = lazy_regex(
     re.MULTILINE | re.DOTALL,
 )
 """Code fences, comments, and code in sentences."""
+FRONT_MATTER = lazy_regex(r"---[ \t]*\n.*?^(?:---|\.\.\.)[ \t]*$", re.MULTILINE | re.DOTALL)
+"""What a file can start with, and its host removes."""
 _CONTAINER = lazy_regex(r"\s*([-*+]|\d+[.)]|!!!|\?\?\?|===|:|/{3,}|\[\^[^]]+\]:)")
 """A line whose indented text is not code: of a list, an admonition, a tab, a definition, a block, or a footnote."""
 _BEFORE_BLOCK = lazy_regex(r"\s*(#|<)|.*>\s*$")

@@ -45,6 +45,34 @@ def test_element_that_is_not_closed_is_not_one_that_starts_like_it():
     assert page.line_of('<model-structure factory="m:f"') == 3
 
 
+@pytest.mark.parametrize(
+    ("text", "tag"),
+    [
+        ('<model-fact model="m:f" of="size" />\n\n<model-fact>m:f</model-fact>', "<model-fact>"),
+        ('<model-fact model="m:f" />\n\nA <model-fact model="m:f"> b', '<model-fact model="m:f">'),
+    ],
+)
+def test_tag_that_another_one_starts_with_has_its_own_line(text, tag):
+    assert HostPage(text).line_of(tag) == 3
+
+
+def test_element_in_the_front_matter_is_reported_and_takes_no_line(tmp_path):
+    file, fact = tmp_path / "page.md", '<model-fact model="m:f" />'
+    file.write_text(f"---\ntitle: A {fact}\ndescription: The tag `{fact}` or <model-fact>\n---\n# A\n\n{fact}\n")
+    page = HostPage(f"# A\n\n{fact}\n", file)
+    assert [(line, raw) for line, raw, _ in page.front_matter_elements()] == [(2, fact)]
+    assert [*page.front_matter_elements()] == []  # the page is converted in parts
+    assert page.line_of(fact) == 7
+
+
+def test_rules_at_the_start_of_a_page_are_no_front_matter(tmp_path):
+    file = tmp_path / "page.md"
+    file.write_text(f"---\n\n{TAG}\n\n---\n")
+    page = HostPage(file.read_text(), file)
+    assert [*page.front_matter_elements()] == []
+    assert page.line_of(TAG) == 3
+
+
 def test_location_has_the_line_of_the_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "docs" / "page.md"

@@ -192,6 +192,13 @@ def test_blog_excerpts_are_separate_pages(tmp_path):
     assert built.page("blog/2026/01/01/post/index.html").select_one("#a.bmvis")
 
 
+def test_fact_in_the_title_of_the_front_matter_is_reported(tmp_path):
+    fact = '<model-fact model="zoo:tiny" />'
+    built = build("mkdocs", make_site(tmp_path, {"index.md": f"---\ntitle: With {fact}\n---\n# A\n\n{fact}\n"}))
+    assert built.log.count("this <model-fact> is in the front matter") == 1
+    assert "docs/index.md:2: this <model-fact>" in built.log
+
+
 def test_warning_of_a_blog_post_is_logged_once(tmp_path):
     def change(config):
         config["plugins"] = ["search", "blog", "bmvis"]
