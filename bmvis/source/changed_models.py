@@ -11,7 +11,7 @@ import ast
 import os
 import re
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -36,6 +36,8 @@ _DYNAMIC = frozenset(
 _DYNAMIC_ATTRIBUTES = frozenset((("os", "system"), ("sys", "path")))
 """Names that are others in other modules, such as `platform.system`."""
 _WORD = re.compile(r"\w+")
+_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(?=:|$)")
+"""The name of a module at the start of a text, which can also have the name of an object: `zoo.nets:build`."""
 _WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -46,6 +48,8 @@ class _Uses(NamedTuple):
     """The modules that it imports, and names that can be modules."""
     words: frozenset[str] = frozenset()
     """The words of its texts, apart from docstrings, and of the names that it imports: they can name a file."""
+    named: frozenset[str] = frozenset()
+    """What its texts are if they name modules, which libraries import: registries, and packages that load lazily."""
 
 
 class ChangedModels:
@@ -62,6 +66,8 @@ class ChangedModels:
     def __init__(self, project: Project, revision: str) -> None:
         self._project = project
         self._changed = changed_files(project.folder, revision)
+        self._uses = cache(_uses)
+        """Returns what a file uses: models of one project import the same modules."""
 
     def has(self, name: str) -> bool:
         """Return whether a model can have changed."""
@@ -93,16 +99,19 @@ class ChangedModels:
             return False
         known = {module}
         pending = [module]
+        seen: set[tuple[str, Path]] = set()
         while pending:
-            name = pending.pop()
-            for file in self._candidates(name):
+            found = set(self._candidates(pending.pop())) - seen
+            seen |= found
+            for name, file in found:
                 if self._is_changed(file):
                     return True
-                uses = _uses(file, name) if file.is_file() else _Uses()
+                uses = self._uses(file, name) if file.is_file() else _Uses()
                 if uses is None or not uses.words.isdisjoint(self._stems):
                     return True
-                pending += uses.modules - known
-                known |= uses.modules
+                used = uses.modules | {text for text in uses.named if text.rpartition(".")[2] in self._modules}
+                pending += used - known
+                known |= used
         return False
 
     @cached_property
@@ -111,18 +120,18 @@ class ChangedModels:
         files = (file for file in self._changed if file.suffix == ".py")
         return frozenset(file.parent.name if file.stem in ("__init__", "__main__") else file.stem for file in files)
 
-    def _candidates(self, module: str) -> Iterator[Path]:
-        """Yield the files that an import of a module reads, or would read if they were there."""
+    def _candidates(self, module: str) -> Iterator[tuple[str, Path]]:
+        """Yield the files that an import of a module reads, or would read if they were there, with their modules."""
         parts = module.split(".")
-        for folder in self._project.path:
-            for end in range(1, len(parts) + 1):
-                yield from _files_of(Path(os.path.normpath(PurePath(folder, *parts[:end]))))
-        if not self._is_on_path(parts[0]):
-            for end in range(1, len(parts) + 1):
-                above = tuple(parts[: end - 1])
-                for parents, file in self._modules.get(parts[end - 1], ()):
-                    if parents[len(parents) - len(above) :] == above:
-                        yield file
+        is_on_path = self._is_on_path(parts[0])
+        for end in range(1, len(parts) + 1):
+            name, above = ".".join(parts[:end]), tuple(parts[: end - 1])
+            for folder in self._project.path:
+                for file in _files_of(Path(os.path.normpath(PurePath(folder, *parts[:end])))):
+                    yield name, file
+            for parents, file in () if is_on_path else self._modules.get(parts[end - 1], ()):
+                if parents[len(parents) - len(above) :] == above:
+                    yield name, file
 
     def _is_on_path(self, name: str) -> bool:
         """Return whether a folder of `path` has a top-level module or package, which is found before all others."""
@@ -170,8 +179,11 @@ def _uses(file: Path, module: str) -> _Uses | None:
         elif isinstance(node, ast.ImportFrom):
             above = _absolute(package, node.level, node.module or "")
             found.update({above, *(f"{above}.{alias.name}" for alias in node.names if alias.name != "*")})
-    words = frozenset(word for text in (*found, *_texts(nodes)) for word in _WORD.findall(text))
-    return None if not _DYNAMIC.isdisjoint(words) else _Uses(frozenset(filter(None, found)), words)
+    texts = frozenset(_texts(nodes))
+    words = frozenset(word for text in (*found, *texts) for word in _WORD.findall(text))
+    named = {name[0] for text in texts if (name := _MODULE.match(text))}
+    named |= {f"{package}.{name}" for name in named if package}
+    return None if not _DYNAMIC.isdisjoint(words) else _Uses(frozenset(filter(None, found)), words, frozenset(named))
 
 
 def _texts(nodes: Iterable[ast.AST]) -> Iterator[str]:

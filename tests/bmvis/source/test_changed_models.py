@@ -117,6 +117,23 @@ def test_module_that_can_load_a_changed_file_in_another_way_counts(project, code
     assert ChangedModels(read_project(project), "HEAD").has("cnn") == is_changed
 
 
+@pytest.mark.parametrize(
+    ("code", "is_changed"),
+    [
+        ("import lazy_loader\n__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, ['conv'])", True),
+        ("NETS = Registry('net', locations=['zoo.conv'])", True),
+        ("load('zoo.conv:block')", True),
+        ("__all__ = ['conv']", True),
+        ("load('zoo.convolution')", False),
+        ("print('conv of zoo')", False),
+    ],
+)
+def test_module_that_a_text_names_counts_with_its_imports(make_project, code, is_changed):
+    project = make_project({**FILES, "src/zoo/cnn.py": code, "src/zoo/conv.py": "from .other import W\n"})
+    (project / "src/zoo/other.py").write_text("W = 4")
+    assert ChangedModels(read_project(project), "HEAD").has("cnn") == is_changed
+
+
 def test_a_module_that_imports_by_name_depends_on_all_modules(project):
     (project / "src/zoo/conv.py").write_text("from importlib import import_module\nimport_module('zoo.other')\n")
     subprocess.run(["git", "add", "-A"], cwd=project, check=True)
