@@ -12,7 +12,8 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch.overrides import _get_current_function_mode_stack
+from torch._C import _len_torch_function_stack
+from torch.overrides import _get_current_function_mode_stack, _pop_mode, _push_mode
 from torch.utils import _device
 
 from bmvis.extraction.meta_device.meta_failures import FailureLog
@@ -38,6 +39,15 @@ class WatchedDevice(_device.DeviceContext):
         self.read_as_array = read_as_array
         self.log = log
         self.constructors: Set[Any] = set() if device is None else _device._device_constructors()
+        self._around = modes
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)  # type: ignore[no-untyped-call]
+        # PyTorch restores one mode of `torch.device` only. A caller can be in several, such as a notebook in one.
+        while _len_torch_function_stack():
+            _pop_mode()  # type: ignore[no-untyped-call]
+        for mode in self._around:
+            _push_mode(mode)  # type: ignore[no-untyped-call]
 
     def __torch_function__(
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
