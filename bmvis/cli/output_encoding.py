@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import io
 import sys
+from contextlib import suppress
 
 _HANDLER = "bmvis.ascii"
 _REPLACEMENTS = {
@@ -35,7 +36,8 @@ def accept_all_characters() -> None:
     codecs.register_error(_HANDLER, _replaced)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=_HANDLER)
+            with suppress(OSError):  # a pipe took the place of the file that Python opened, so it has no position
+                stream.reconfigure(errors=_HANDLER)
 
 
 def _replaced(error: UnicodeError) -> tuple[str, int]:

@@ -1,11 +1,14 @@
 """Commands whose standard output has an encoding without some of the characters that they print."""
 
 import json
+import os
+import sys
 
 import pytest
 from click.testing import CliRunner
 
 from bmvis.cli import main
+from bmvis.cli.output_encoding import accept_all_characters
 
 ZOO = """
 from torch import nn
@@ -67,3 +70,15 @@ def test_json_is_the_same_in_any_encoding(run, encoding):
     done = run(encoding, "show", "zoo:model", "--json")
     assert done.stdout_bytes.isascii()
     assert json.loads(done.stdout)["rows"][1]["names"] == ["größe", "模型", "\U0001f600"]
+
+
+def test_output_to_a_pipe_in_place_of_a_file(tmp_path, monkeypatch):
+    read, write = os.pipe()
+    with (tmp_path / "output").open("w", encoding="utf-8") as file:
+        os.dup2(write, file.fileno())
+        monkeypatch.setattr(sys, "stdout", file)
+        accept_all_characters()
+        print("→")
+    os.close(write)
+    with os.fdopen(read, encoding="utf-8") as pipe:
+        assert pipe.read() == "→\n"
