@@ -5,6 +5,7 @@ No code of a hook runs.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,8 @@ _TENSOR_HOOKS = {
 }
 """What `register_hook` and `register_post_accumulate_grad_hook` of a tensor fill."""
 _PLAIN = (bool, int, float, str)
+_STORED = frozenset((dict, *_PLAIN))
+"""Classes of what a parameter with attributes refers to: its `__dict__`, or values that Python stores without one."""
 _LAZY = "torch.nn.modules.lazy."
 """What a lazy module registers until it is called: its tensors show that."""
 
@@ -80,6 +83,8 @@ def tensor_attributes(tensors: introspection.Tensors) -> dict[str, str]:
     for name, tensor in tensors:
         if type(tensor) is not nn.Parameter:
             continue  # a class of a library keeps its state there
+        if _STORED.isdisjoint(map(type, gc.get_referents(tensor))):
+            continue  # a read of `__dict__` would make one, which the parameter keeps
         for key, value in introspection.own_dict(tensor).items():
             is_plain = type(key) is str and key[:1] != "_" and type(value) in _PLAIN
             if is_plain and not is_volatile(key, value) and (text := text_of(value, key)) is not None:
