@@ -94,7 +94,7 @@ def check(
     if texts := [name for name in names if name.endswith(TEXTS)]:
         if len(texts) < len(names):
             raise click.UsageError("check files and models in two commands")
-        sys.exit(_check_texts(texts, timeout))
+        sys.exit(_check_texts(texts, timeout, no_cache=no_cache))
     work = partial(Work, names=tuple(names), jobs=jobs, timeout=timeout, shard=shard, changed_since=changed_since)
     with errors_end_the_command():
         found = [_with_shard(one, shard) for one in _checked(folders, work, since, no_cache=no_cache)]
@@ -170,11 +170,11 @@ def _renamed(result: Result, prefix: str) -> Result:
     return msgspec.structs.replace(result, name=f"{prefix}/{result.name}")
 
 
-def _check_texts(files: Sequence[str], timeout: float) -> int:
+def _check_texts(files: Sequence[str], timeout: float, *, no_cache: bool) -> int:
     """Check the regions of text files, and return the exit code."""
     from bmvis.cli.update import update_files  # it imports the renderers, which a check of models does not need
 
-    return update_files([Path(file) for file in files], (), timeout, check=True)
+    return update_files([Path(file) for file in files], (), timeout, check=True, no_cache=no_cache)
 
 
 def _finish(found: Sequence[_CheckedProject], report: ReportOptions, *, is_update: bool) -> None:

@@ -12,16 +12,11 @@ import click
 import msgspec
 from rich.console import Console
 
+from bmvis.cli.command_source import command_source
 from bmvis.cli.fact_lines import fact_lines
 from bmvis.cli.messages import errors_end_the_command, print_error, print_warning
 from bmvis.cli.option_flags import option_flags
-from bmvis.cli.shared_options import (
-    cache_folder,
-    cache_option,
-    path_option,
-    timeout_option,
-    write_file,
-)
+from bmvis.cli.shared_options import cache_option, path_option, timeout_option, write_file
 from bmvis.model.call_summary import without_calls
 from bmvis.model.tree import Model
 from bmvis.options.definitions import OPTIONS, Options
@@ -34,14 +29,11 @@ from bmvis.render.json_data import to_data
 from bmvis.render.terminal import print_page
 from bmvis.render.terminal_svg import to_svg
 from bmvis.render.text import printable
-from bmvis.source.pyproject import read_project
 from bmvis.source.recorded import read_snapshot_file, recorded_model
-from bmvis.source.source import Source
 from bmvis.untrusted.log_text import json_document, one_line
 from bmvis.view.figure.choice import chosen_figures
 from bmvis.view.layout import layout
 from bmvis.view.page import Page
-from bmvis.worker.daemon_client import COMMAND
 from bmvis.worker.protocol import Built, model_request
 
 _ELSEWHERE = ("name", "caption", "class", "search")
@@ -161,10 +153,7 @@ def _built(reference: str, options: Options, path: Sequence[str], timeout: float
     """Return the models of references, names, and snapshot files."""
     if all(map(_is_file, filter(None, (reference, options.base)))):
         return _recorded(reference, options)
-    cwd = Path.cwd()
-    project = read_project(cwd)
-    cache = cache_folder(project, no_cache) if project.file.is_file() else None  # no folder appears in others
-    with Source(cwd, path=(*path, "."), timeout=timeout, cache=cache, mode="auto", session=COMMAND) as source:
+    with command_source(path, timeout, no_cache=no_cache) as source:
         if _is_file(reference):
             base = source.answer(model_request(options.base, msgspec.structs.replace(options, base="")))
             return msgspec.structs.replace(_recorded(reference, options), base=without_calls(base.model))

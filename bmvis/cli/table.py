@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
+from bmvis.cli.command_source import command_source
 from bmvis.cli.exit_codes import BROKEN
 from bmvis.cli.messages import errors_end_the_command, print_error, print_warning
 from bmvis.cli.option_flags import option_flags
-from bmvis.cli.shared_options import path_option, timeout_option
+from bmvis.cli.shared_options import cache_option, path_option, timeout_option
 from bmvis.errors import ProjectError
 from bmvis.overviews.entries import read_entries
 from bmvis.overviews.own_columns import row_problems
@@ -49,7 +50,10 @@ _table_options = option_flags(TABLE_OPTIONS, without=_ELSEWHERE)
 @_table_options
 @path_option
 @timeout_option
-def table(lines: tuple[str, ...], *, form: str, path: tuple[str, ...], timeout: float, **given: Any) -> None:
+@cache_option
+def table(
+    lines: tuple[str, ...], *, form: str, path: tuple[str, ...], timeout: float, no_cache: bool, **given: Any
+) -> None:
     """Print a table with a row for each MODEL, by default for all names in pyproject.toml.
 
     Each MODEL is a reference, a name, or a pattern such as "zoo:*", optionally followed by a title, tags, and columns
@@ -64,7 +68,7 @@ def table(lines: tuple[str, ...], *, form: str, path: tuple[str, ...], timeout: 
         for option in TABLE_OPTIONS
         if given.get(option.attribute)
     }
-    with errors_end_the_command(), Source(Path.cwd(), path=(*path, "."), timeout=timeout, mode="auto") as source:
+    with errors_end_the_command(), command_source(path, timeout, no_cache=no_cache) as source:
         if not (lines or source.project.has_names):
             hint = "name models in the command, or add them to [tool.bmvis.models]"
             raise ProjectError("pyproject.toml defines no models", hint=hint)

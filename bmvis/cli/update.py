@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
+from bmvis.cli.command_source import command_source
 from bmvis.cli.exit_codes import BROKEN, STALE
 from bmvis.cli.marked_regions import Region, find_regions
-from bmvis.cli.messages import print_error, print_warning
+from bmvis.cli.messages import errors_end_the_command, print_error, print_warning
 from bmvis.cli.pictures import picture, stale_files, write_files
-from bmvis.cli.shared_options import path_option, timeout_option
+from bmvis.cli.shared_options import cache_option, path_option, timeout_option
 from bmvis.cli.table import build_table
 from bmvis.errors import BmvisError, OptionError, TraceError, nearest
 from bmvis.options.parsing import parse_options
@@ -35,7 +36,8 @@ MAX_BYTES = 10_000_000
 @click.option("--check", is_flag=True, help="Write nothing. Exit with 1 and print the differences if a file is stale.")
 @path_option
 @timeout_option
-def update(files: tuple[Path, ...], *, check: bool, path: tuple[str, ...], timeout: float) -> None:
+@cache_option
+def update(files: tuple[Path, ...], *, check: bool, path: tuple[str, ...], timeout: float, no_cache: bool) -> None:
     """Update the marked regions of each FILE, such as README.md, with facts of the models.
 
     A region is between two comments. In Markdown:
@@ -52,10 +54,10 @@ def update(files: tuple[Path, ...], *, check: bool, path: tuple[str, ...], timeo
     In reStructuredText, write tables, trees and pictures between `.. bmvis: …` and `.. /bmvis`. If a model fails, the
     file is unchanged, and the exit code is 2.
     """  # noqa: D301  # click needs the character
-    sys.exit(update_files(files, path, timeout, check=check))
+    sys.exit(update_files(files, path, timeout, check=check, no_cache=no_cache))
 
 
-def update_files(files: Sequence[Path], path: Sequence[str], timeout: float, *, check: bool) -> int:
+def update_files(files: Sequence[Path], path: Sequence[str], timeout: float, *, check: bool, no_cache: bool) -> int:
     """Update or check text files, and return the exit code.
 
     Args:
@@ -63,8 +65,9 @@ def update_files(files: Sequence[Path], path: Sequence[str], timeout: float, *, 
         path: folders to import from.
         timeout: seconds for each model.
         check: whether to write nothing.
+        no_cache: whether all models are built.
     """
-    with Source(Path.cwd(), path=(*path, "."), timeout=timeout, mode="auto") as source:
+    with errors_end_the_command(), command_source(path, timeout, no_cache=no_cache) as source:
         return max([_update(file, source, check) for file in files])
 
 

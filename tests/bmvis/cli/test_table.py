@@ -5,6 +5,9 @@ import csv
 import pytest
 from commands import bmvis
 
+from bmvis.errors import BmvisError
+from bmvis.worker.client import Worker
+
 ZOO = """
 from torch import nn
 def small():
@@ -46,6 +49,18 @@ def test_models_with_a_name_and_their_own_columns(folder):
     ]
     assert done.returncode == 0
     assert "big: the model of 'zoo:large(width=2000)' could not be called" in done.stderr
+
+
+def test_unchanged_models_come_from_the_cache(folder, monkeypatch):
+    arguments = ("zoo:small", "--columns", "name,parameters", "--format", "csv")
+    first = table(folder, *arguments)
+
+    def ask(self, request):
+        raise BmvisError("asked")
+
+    monkeypatch.setattr(Worker, "reply", ask)
+    assert table(folder, *arguments).stdout == first.stdout
+    assert "asked" in table(folder, *arguments, "--no-cache").stderr
 
 
 def test_a_model_that_fails_is_an_error_in_its_row(folder):

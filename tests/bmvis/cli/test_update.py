@@ -12,6 +12,8 @@ from markdown_it import MarkdownIt
 
 from bmvis.cli import main
 from bmvis.cli.marked_regions import find_regions
+from bmvis.errors import BmvisError
+from bmvis.worker.client import Worker
 
 ZOO = """
 from torch import nn
@@ -86,6 +88,35 @@ def test_a_readme_is_filled_and_a_second_run_changes_nothing(run, tmp_path):
     assert "<table>" in MarkdownIt("gfm-like", {"linkify": False}).render(text)
     again, same = run(None)
     assert (again.exit_code, again.output, same) == (0, "", text)
+
+
+def test_a_project_answers_from_its_cache(run, tmp_path, monkeypatch):
+    (tmp_path / "pyproject.toml").write_text("")
+    assert run(README)[0].exit_code == 0
+
+    def ask(self, request):
+        raise BmvisError("asked")
+
+    monkeypatch.setattr(Worker, "reply", ask)
+    assert run(None, "--check")[0].exit_code == 0
+    assert CliRunner().invoke(main, ["check", "README.md"]).exit_code == 0
+    assert "asked" in run(None, "--check", "--no-cache")[0].output
+    assert "asked" in CliRunner().invoke(main, ["check", "README.md", "--no-cache"]).output
+    (tmp_path / "zoo.py").write_text(ZOO.replace("1000", "1001"))
+    assert "asked" in run(None, "--check")[0].output
+
+
+def test_a_folder_without_a_project_gets_no_cache(run, tmp_path):
+    assert run(README)[0].exit_code == 0
+    assert not (tmp_path / ".bmvis-cache").exists()
+
+
+def test_an_invalid_project_is_reported(run, tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.bmvis]\nmodels = 3\n")
+    done, text = run(README)
+    assert (done.exit_code, text) == (2, README)
+    assert done.output.startswith("Error: ")
+    assert "pyproject.toml" in done.output
 
 
 def test_facts_of_modules_and_of_references_with_nested_brackets(run):
