@@ -215,15 +215,12 @@ class Cache:
             if dependency.is_written:
                 is_changed = self.written.version(here) != next(versions, None)
             else:
-                is_changed = dependencies_of.is_changed(here, self._value(here))
+                is_changed = dependencies_of.is_changed(
+                    here, dependencies_of.value_of(here, self._folders, self._digest)
+                )
             if is_changed:
                 return f"{dependency} has changed"
         return ""
-
-    def _value(self, dependency: Dependency) -> str:
-        if dependency.kind == "installed":
-            return self._digest(dependency.path)
-        return dependencies_of.value_of(dependency, self._folders)
 
     def _relative(self, file: str) -> str:
         return utf8(os.path.relpath(file, self.cwd) if os.path.join(file, "").startswith(self._project) else file)

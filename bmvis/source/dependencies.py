@@ -38,13 +38,20 @@ _UNLISTED = lazy_regex(
 """Bytecode, caches of tools, and files that editors and file systems leave in folders."""
 
 
-def value_of(dependency: Dependency, folders: ModuleFolders | None = None) -> str:
+def value_of(
+    dependency: Dependency,
+    folders: ModuleFolders | None = None,
+    digest_of: Callable[[str], str] = fingerprint.of_installed,
+) -> str:
     """Return the current value of a dependency.
 
     Args:
         dependency: the dependency.
         folders: the folders in which modules were found before.
+        digest_of: returns the digest of the distributions in a `site-packages` folder.
     """
+    if dependency.kind == "installed":
+        return digest_of(dependency.path)
     if dependency.kind == "modules":
         return modules_in(dependency.path, dependency.of.split(), folders or ModuleFolders())
     if dependency.kind == "search":
@@ -53,7 +60,7 @@ def value_of(dependency: Dependency, folders: ModuleFolders | None = None) -> st
 
 
 def with_value(dependency: Dependency, folders: ModuleFolders | None = None) -> Dependency:
-    """Return a dependency with its current value; the arguments are those of `value_of`."""
+    """Return a dependency with its current value; the arguments are as of `value_of`."""
     return msgspec.structs.replace(dependency, value=value_of(dependency, folders))
 
 
@@ -73,8 +80,7 @@ class CurrentValues:
         """Return the value of a dependency when it was first asked for."""
         key = dependency.key
         if key not in self._known:
-            is_installed = dependency.kind == "installed"
-            self._known[key] = self._digest_of(dependency.path) if is_installed else value_of(dependency, self._folders)
+            self._known[key] = value_of(dependency, self._folders, self._digest_of)
         return self._known[key]
 
     def first_change(self, dependencies: Iterable[Dependency]) -> Dependency | None:
@@ -233,7 +239,6 @@ _VALUES: Mapping[DependencyKind, Callable[[Dependency], str]] = {
     "names": _names,
     "link": _link,
     "entry": _entry,
-    "installed": lambda dependency: fingerprint.of_installed(dependency.path),
     "variable": _variable,
     "time": _time,
     "mode": _mode,
