@@ -1,10 +1,10 @@
-"""Find out by sizes and times whether files have changed since they were read, as the index of git does. Internal."""
+"""List files, and find out by sizes and times whether they have changed since they were read, as git does. Internal."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 TIME_RESOLUTION = 2_000_000_000
@@ -42,3 +42,23 @@ def state_of(files: Iterable[str]) -> FilesState:
         newest = max(newest, state.st_mtime_ns, state.st_ctime_ns)
     content = repr(found).encode(errors="surrogateescape")
     return FilesState(hashlib.blake2b(content, digest_size=16).hexdigest(), newest)
+
+
+def files_below(folder: str, suffixes: tuple[str, ...]) -> list[str]:
+    """Return the files in a folder and below it whose names have one of the ends, sorted.
+
+    Each build lists those of bmvis: `os.walk` takes twice as long, and `Path.rglob` four times.
+    """
+    return sorted(_files_below(folder, suffixes))
+
+
+def _files_below(folder: str, suffixes: tuple[str, ...]) -> Iterator[str]:
+    folders = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(suffixes):
+                yield entry.path
+            elif entry.name != "__pycache__" and entry.is_dir():
+                folders.append(entry.path)
+    for inner in folders:
+        yield from _files_below(inner, suffixes)

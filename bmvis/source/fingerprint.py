@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from bmvis.file_state import files_below
 from bmvis.untrusted.regular_file import open_regular
 
 PACKAGE = Path(__file__).parents[1]
@@ -53,20 +53,7 @@ def of_bmvis() -> str:
 
 def bmvis_files() -> list[str]:
     """Return the files with the code of bmvis and its name mappings, sorted."""
-    return sorted(_code_in(str(PACKAGE)))
-
-
-def _code_in(folder: str) -> Iterator[str]:
-    """Yield the files with code and name mappings in a folder. Each build lists them: `os.walk` takes twice as long."""
-    folders = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.endswith((".py", ".toml")):
-                yield entry.path
-            elif entry.name != "__pycache__" and entry.is_dir():
-                folders.append(entry.path)
-    for inner in folders:
-        yield from _code_in(inner)
+    return files_below(str(PACKAGE), (".py", ".toml"))
 
 
 def of_repository(folder: str) -> str:

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import atexit
 import hashlib
-import os
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from html import escape
 from importlib.resources import files as package_files
 from pathlib import Path
 
-from bmvis.file_state import state_of
+from bmvis.file_state import files_below, state_of
 from bmvis.generated_files import write_if_changed
 from bmvis.lazy_regex import lazy_regex
 from bmvis.render.html.markup import Markup, join, tag
@@ -86,7 +85,7 @@ def _written(folder: Path) -> Path:
     They are not even compared if their parts, and this module, have not changed since they were written.
     """
     now = time.time_ns()
-    state, written = state_of([__file__, *_parts(STATIC)]), folder / _STATE
+    state, written = state_of([__file__, *files_below(str(STATIC), (".js", ".css"))]), folder / _STATE
     shipped = files()
     if _content(written) == state.digest and all((folder / file).is_file() for file in shipped):
         return folder
@@ -95,16 +94,6 @@ def _written(folder: Path) -> Path:
     if state.is_certain(now):
         write_if_changed(written, state.digest.encode())
     return folder
-
-
-def _parts(folder: Path | str) -> Iterator[str]:
-    """Yield the files in a folder and below it. `Path.rglob` takes four times as long."""
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.is_dir():
-                yield from _parts(entry.path)
-            else:
-                yield entry.path
 
 
 def _content(file: Path) -> str:
