@@ -6,7 +6,7 @@ The dependencies of Sphinx are not enough: they compare times, and a page with a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -56,7 +56,7 @@ def add_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
     """Add the pages with a model whose files were changed by another handler of this event, which can write code."""
     if len(app.events.listeners["env-before-read-docs"]) > 1:
         records = records_of(env)
-        outdated = _logged(_outdated(records, digests_of(app), records.places), known=docnames)
+        outdated = _logged(_outdated(records, digests_of(app), records.places), known=frozenset(docnames))
         docnames.extend(page for page in outdated if page in env.found_docs)
 
 
@@ -67,7 +67,7 @@ def record_written_files(records: Records, digests: DigestMemo) -> None:
     records.code = digests.of_bmvis()
 
 
-def _logged(outdated: Iterable[tuple[str, str]], known: Iterable[str] = ()) -> dict[str, str]:
+def _logged(outdated: Iterable[tuple[str, str]], known: Container[str] = ()) -> dict[str, str]:
     """Return the outdated pages, apart from those that are known to be, and log the reasons."""
     found = {page: reason for page, reason in outdated if page not in known}
     for page, reason in found.items():

@@ -152,8 +152,7 @@ def _others(work: Work, names: Sequence[str], recorded: Mapping[str, bytes] | No
 def _named_by_project(found: _CheckedProject, folder: Path) -> _CheckedProject:
     """Return results whose names begin with the folder of their project."""
     prefix = place_of(folder)[0]
-    checked = [Checked(one.outcome, _renamed(one.result, prefix)) for one in found.checked]
-    return _CheckedProject(checked, [_renamed(result, prefix) for result in found.others])
+    return _changed(found, lambda result: msgspec.structs.replace(result, name=f"{prefix}/{result.name}"))
 
 
 def _with_shard(found: _CheckedProject, shard: tuple[int, int]) -> _CheckedProject:
@@ -161,13 +160,13 @@ def _with_shard(found: _CheckedProject, shard: tuple[int, int]) -> _CheckedProje
     number, count = shard
     if count == 1:
         return found
-    named = partial(msgspec.structs.replace, shard=f"{number}/{count}")
-    checked = [Checked(one.outcome, named(one.result)) for one in found.checked]
-    return _CheckedProject(checked, list(map(named, found.others)))
+    return _changed(found, lambda result: msgspec.structs.replace(result, shard=f"{number}/{count}"))
 
 
-def _renamed(result: Result, prefix: str) -> Result:
-    return msgspec.structs.replace(result, name=f"{prefix}/{result.name}")
+def _changed(found: _CheckedProject, change: Callable[[Result], Result]) -> _CheckedProject:
+    """Return the results of a project, each changed."""
+    checked = [Checked(one.outcome, change(one.result)) for one in found.checked]
+    return _CheckedProject(checked, list(map(change, found.others)))
 
 
 def _check_texts(files: Sequence[str], timeout: float, *, no_cache: bool) -> int:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from bmvis.errors import InvalidReferenceError, OptionError
 from bmvis.options.inputs import parse_inputs
 from bmvis.reference import Reference, parse_reference
+from bmvis.reference_arguments import DOTTED
 from bmvis.source.pyproject import Project
 from bmvis.source.revisions import changed_files, python_files
 from bmvis.untrusted.regular_file import read_regular
@@ -36,7 +37,7 @@ _DYNAMIC = frozenset(
 _DYNAMIC_ATTRIBUTES = frozenset((("os", "system"), ("sys", "path")))
 """Names that are others in other modules, such as `platform.system`."""
 _WORD = re.compile(r"\w+")
-_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(?=:|$)")
+_MODULE = re.compile(rf"{DOTTED.pattern}(?=:|$)")
 """The name of a module at the start of a text, which can also have the name of an object: `zoo.nets:build`."""
 _WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 

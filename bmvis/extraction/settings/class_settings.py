@@ -60,7 +60,7 @@ def class_settings(cls: type, called: Set[str] = frozenset()) -> dict[str, Any]:
     """
     methods = called_methods(cls, called | _FORWARD)
     mentioned = mentioned_names(methods)
-    attributes = class_attributes_of(cls, private_names(methods, mentioned))
+    attributes = class_attributes_of(cls, private_names(methods))
     found = {name: value for name, value in attributes.items() if name in mentioned}
     return found | method_constants(methods)
 
