@@ -14,7 +14,7 @@ from bmvis.errors import BmvisError, OptionError
 from bmvis.lazy_regex import lazy_regex
 from bmvis.unique_names import unique_name
 from mkdocs_bmvis.element import LIKE, OPENING
-from mkdocs_bmvis.positions import FRONT_MATTER, drawn_first, element_starts
+from mkdocs_bmvis.positions import FRONT_MATTER, drawn_first, element_starts, line_at
 from mkdocs_bmvis.sphinx_markup import sphinx_markup
 
 _BETWEEN = lazy_regex(r"[\s>]+")
@@ -73,7 +73,7 @@ class HostPage(msgspec.Struct, eq=False, dict=True):
         if start is None:
             return None
         self._starts.remove(start)
-        return self._written.count("\n", 0, start) + 1
+        return line_at(self._written, start)
 
     def take(self, anchor: str, name: str) -> None:
         """Take the id of a gallery or a table that was drawn. Its name is a target of references."""
@@ -130,7 +130,7 @@ class HostPage(msgspec.Struct, eq=False, dict=True):
             if tag["attributes"].strip():
                 error = f"this <{tag['name']}> is in the front matter, where bmvis draws nothing"
                 hint = "write it below; if there is no title in the front matter, that of the page is its first heading"
-                yield head.count("\n", 0, tag.start()) + 1, tag[0], OptionError(error, hint=hint)
+                yield line_at(head, tag.start()), tag[0], OptionError(error, hint=hint)
 
     @cached_property
     def _body(self) -> int:
@@ -159,7 +159,7 @@ def place_in_sources(raw: str, folders: Iterable[Path]) -> str | None:
         text = file.read_text(encoding="utf-8", errors="replace")
         start = _position(text, raw)
         if start >= 0:
-            return f"{shown_path(file)}:{text.count(chr(10), 0, start) + 1}"
+            return f"{shown_path(file)}:{line_at(text, start)}"
     return None
 
 

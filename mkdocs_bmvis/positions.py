@@ -83,3 +83,8 @@ def _is_indented_code(above: list[str], width: int) -> bool:
 def _width(line: str) -> int:
     expanded = line.expandtabs(4)
     return len(expanded) - len(expanded.lstrip())
+
+
+def line_at(text: str, position: int) -> int:
+    """Return the number of the line at a position of a text; the first line is 1."""
+    return text.count("\n", 0, position) + 1

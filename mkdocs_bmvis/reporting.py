@@ -35,8 +35,9 @@ class Reporter:
     ) -> None:
         self._settings = settings
         self._raises = raises
-        self._has_reported_torch = False
-        self._reported: set[str] | None = set() if is_one_build else None
+        self._is_one_build = is_one_build
+        self._reported: set[str] = set()
+        """What is not logged again: texts of warnings, and the kind of errors that are logged once for a site."""
 
     def box(self, error: BmvisError, raw: str, page: HostPage, line: int | None) -> Markup:
         """Report an error about an element, and return an error box.
@@ -44,10 +45,8 @@ class Reporter:
         Raises:
             PageError: the site has the setting `on_error: raise`.
         """
-        error = self.portable(error)
         place = self.place(raw, page, line)
-        self._report(error, place)
-        return error_box(error, place)
+        return error_box(self._report(error, place), place)
 
     def at(self, place: Callable[[], str]) -> Report:
         """Return a function that reports a problem at its location, or at that of the element."""
@@ -70,16 +69,16 @@ class Reporter:
         """Return an error with paths that are relative to the folder of the project."""
         return portable_error(error, Path(self._settings.cwd))
 
-    def _report(self, error: BmvisError, place: str) -> None:
+    def _report(self, error: BmvisError, place: str) -> BmvisError:
+        """Report a problem, and return the error with the paths that it is reported with."""
         error = self.portable(error)
-        if self._settings.on_error == "raise":
-            raise self._raises(f"{place}: {error.report}") from error
-        if isinstance(error, NoTorchError):
-            if self._has_reported_torch:
-                return
-            self._has_reported_torch = True
         text = f"{place}: {error.report}"
-        if self._reported is None or text not in self._reported:
+        if self._settings.on_error == "raise":
+            raise self._raises(text) from error
+        is_of_site = isinstance(error, NoTorchError)
+        key = error.kind if is_of_site else text
+        if key not in self._reported:
             LOG.warning("%s", text)
-        if self._reported is not None:
-            self._reported.add(text)
+        if is_of_site or self._is_one_build:
+            self._reported.add(key)
+        return error

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from bmvis.errors import OptionError
 from bmvis.lazy_regex import lazy_regex
 from bmvis.options.markup_names import COMPARE, FACT, FACT_ROLES, GALLERY, TABLE, intended
-from mkdocs_bmvis.positions import code_passages, is_in_indented_code, without_code
+from mkdocs_bmvis.positions import code_passages, is_in_indented_code, line_at, without_code
 
 _ARGUMENT = r"[ \t]*(?P<argument>[^\n]*)"
 _FENCE = lazy_regex(rf"(?i) {{0,3}}(?:`{{3,}}|~{{3,}})[ \t]*\{{(?P<name>model[\w-]*)\}}{_ARGUMENT}")
@@ -49,7 +49,7 @@ def _role(text: str, found: re.Match[str]) -> tuple[int, str, OptionError]:
     if name not in FACT_ROLES:
         hint = "write a link to the name of the tree: [text](page.md#name)"
     error = OptionError(f"Markdown draws nothing for the role {found[0]!r}", hint=hint)
-    return text.count("\n", 0, found.start()) + 1, found[0] + found["text"], error
+    return line_at(text, found.start()), found[0] + found["text"], error
 
 
 def _problem(text: str, start: int, line: str, written: str, argument: str) -> Iterator[tuple[int, str, OptionError]]:
@@ -63,4 +63,4 @@ def _problem(text: str, start: int, line: str, written: str, argument: str) -> I
     shown = line.removesuffix(argument).strip()
     hint = f"write <{name} {attributes}></{name}>"
     error = OptionError(f"Markdown draws nothing for the directive {shown!r}", hint=hint)
-    yield text.count("\n", 0, start) + 1, line.strip(), error
+    yield line_at(text, start), line.strip(), error
