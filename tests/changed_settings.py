@@ -24,3 +24,18 @@ def drift(before: Callable[[], nn.Module], after: Callable[[], nn.Module]):
     with torch.device("cpu"):
         recorded = load(dump(Snapshot("zoo:build", capture(before())))).model
         return find_drift(recorded, capture(after()))
+
+
+def assert_reported(before: Callable[[], nn.Module], after: Callable[[], nn.Module], impact: str, lines: list[str]):
+    """Assert that a change is reported as these lines, and what it affects."""
+    found = drift(before, after)
+    assert [str(change) for change in found.changes] == lines
+    assert found.impact == impact
+
+
+def assert_checkpoints_load(before: Callable[[], nn.Module], after: Callable[[], nn.Module]):
+    """Assert that a checkpoint from before a change loads after it, and that the report states so."""
+    found = drift(before, after)
+    after().load_state_dict(before().state_dict())
+    assert found.verdict.loads
+    assert found.headline.startswith("old checkpoints load")

@@ -13,6 +13,8 @@ import installed_once
 import pytest
 from torch_once import own, shared
 
+pytest.register_assert_rewrite("changed_settings")
+
 BUILDS = (
     "browser/test_looks.py",
     "browser/test_markup.py",
